@@ -1,0 +1,81 @@
+import type { Serde } from '../serde.ts'
+import type { Sink } from '../sinks/sink.ts'
+
+/** What the engine must know of a request beyond its bytes. Derived from the record once, when it is accepted. */
+export interface EffectPlan {
+  /** The pair that names the request everywhere, as one text. */
+  readonly identity: string
+  readonly targets: readonly string[]
+  /** When the request was first seen, milliseconds. */
+  readonly firstSeenMs: number
+  /** Not tried before, milliseconds. */
+  readonly notBeforeMs: number | null
+  /** Not tried from this time on, milliseconds. */
+  readonly expiresAtMs: number | null
+  readonly inDoubt: 'hold' | 'resend'
+  /** Lower goes first. */
+  readonly priority: number
+}
+
+export type TargetStatus = 'pending' | 'accepted' | 'refused' | 'unknown'
+
+export interface TargetState {
+  readonly target: string
+  readonly status: TargetStatus
+  /** The last word of the other side about it, or ours where it said none. */
+  readonly reply: string
+}
+
+/**
+ * `done`: accepted for at least one target. `in-doubt` may be followed once by another end: when a person or late evidence
+ * resolves it. The rest is final.
+ */
+export type EndKind = 'done' | 'refused' | 'retries-exhausted' | 'expired' | 'in-doubt' | 'cancelled'
+
+/** How a request ended: everything an outcome record needs. */
+export interface EffectEnd<Request> {
+  readonly kind: EndKind
+  readonly identity: string
+  readonly request: Request
+  /** Record key and trace headers of the request. */
+  readonly key: Buffer
+  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
+  /** In the plan's order. */
+  readonly targets: readonly TargetState[]
+  /** Tries that reached the other side. */
+  readonly attempts: number
+  readonly messageId: string | null
+  readonly relay: string | null
+  /** Of the last accepted try; else the last reply of all, '' if there was none. */
+  readonly reply: string
+  readonly detail: string
+  /** When the other side answered or the decision fell, wall clock, milliseconds. */
+  readonly atMs: number
+  /** True for the second end of a request that was in doubt. */
+  readonly revised: boolean
+}
+
+/** A record the effect forwards, to the named child. */
+export interface EffectOutput {
+  readonly to: string
+  readonly key: Buffer
+  readonly value: unknown
+  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
+  readonly timestampMs: number
+}
+
+/** Everything application-specific of an effect operator: pure functions and one sink. */
+export interface EffectDefinition<Request = unknown> {
+  readonly sink: Sink<Request>
+  /** Of the bytes that the input topic carries; they are kept untouched until the request has ended. */
+  readonly request: Serde<Request>
+  readonly plan: (request: Request, record: { readonly timestampMs: number }) => EffectPlan
+  /** The outcome record of an end. */
+  readonly output: (end: EffectEnd<Request>) => EffectOutput
+  /** Delays before each retry, milliseconds; when they are used up the request ends as `retries-exhausted`. */
+  readonly retryDelaysMs: readonly number[]
+  /** Share of a delay that is drawn by chance, 0 to 1. @default 0.1 */
+  readonly retryJitter?: number
+  /** How long an ended request is remembered after its end, record time, milliseconds. */
+  readonly rememberMs: number
+}

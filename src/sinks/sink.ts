@@ -1,0 +1,82 @@
+/** How one target of a request (for mail: one recipient) has fared so far. */
+export interface TargetReply {
+  readonly target: string
+  /** As the other side said it: code, enhanced code and text in one line. */
+  readonly reply: string
+}
+
+/** One try of one request. */
+export interface SinkAttempt<Request> {
+  readonly request: Request
+  /** Only these: others are settled already. */
+  readonly targets: readonly string[]
+  /** Identifies the effect to the other side on every try of it, if the request does not do so itself: (source, request id) as one text. */
+  readonly identity: string
+  /** When the request was first seen, milliseconds: with it and the request the bytes of every try are the same. */
+  readonly firstSeenMs: number
+}
+
+/**
+ * What is known after the only step that cannot be undone. `done`, `refused` and `deferred` are facts, read from the
+ * other side. `unknown`: the step was taken and no answer can be had any more. `abandoned`: the step was certainly
+ * not taken.
+ */
+export type OutcomeKind = 'done' | 'refused' | 'deferred' | 'unknown' | 'abandoned'
+
+export interface Outcome {
+  readonly kind: OutcomeKind
+  readonly reply: string
+}
+
+/** Everything that can be undone has been done, and the other side waits for the last step. */
+export interface PreparedAttempt {
+  readonly kind: 'prepared'
+  /** Targets the last step will serve; at least one. */
+  readonly accepted: readonly string[]
+  /** Targets refused for good, and targets to be tried again later, before the last step. */
+  readonly refused: readonly TargetReply[]
+  readonly deferred: readonly TargetReply[]
+  /** Identifies the message to the other side on every try (for mail: the Message-ID). */
+  readonly messageId: string
+  /** SHA-256 of the bytes, hex: shows that a repeated try is byte-equal. */
+  readonly contentHash: string
+  /** Who was asked (for mail: `host:port`). */
+  readonly relay: string
+  /**
+   * Takes the step that cannot be undone, right after `mayPerform()` returned true: nothing is awaited between the two. When it
+   * returns false the attempt is abandoned. Never rejects. Resolves when the other side has answered, the connection
+   * has closed (`unknown`, at once) or has been silent for 10 minutes (RFC 5321 4.5.3.2.6).
+   */
+  perform(mayPerform: () => boolean): Promise<Outcome>
+  /** Takes the step never. Does nothing after `perform`. */
+  abandon(): void
+  /** Resolves when the other side has given up before `perform` was called (closed, 421, time-out): the attempt is lost, nothing happened. */
+  readonly lost: Promise<string>
+}
+
+/** The try ended before the last step: nothing was delivered by it. */
+export interface FailedAttempt {
+  readonly kind: 'failed'
+  /** Whether the other side saw the request at all (for mail: the try reached MAIL). Only such tries count. */
+  readonly reached: boolean
+  readonly refused: readonly TargetReply[]
+  readonly deferred: readonly TargetReply[]
+  /** True when the other side as a whole was out of reach or is closing (no connection, 421): the engine slows down for all requests. */
+  readonly unavailable: boolean
+  /** The reason in one line, for targets that are in neither list: they are tried again. */
+  readonly reply: string
+  readonly messageId: string
+  readonly relay: string
+}
+
+/**
+ * The outside world behind an effect. `prepare` does everything that can be undone and stops before what cannot be;
+ * `PreparedAttempt.perform` is that one step. It never rejects for what the other side does, and never repeats by itself.
+ */
+export interface Sink<Request> extends AsyncDisposable {
+  /** Tries that may be under way at once, prepared ones and performed ones without an answer included. */
+  readonly concurrencyMax: number
+  /** Waits for a free connection; `signal` ends it as a failed attempt with `reached: false`. */
+  prepare(attempt: SinkAttempt<Request>, signal: AbortSignal): Promise<PreparedAttempt | FailedAttempt>
+  close(): Promise<void>
+}
