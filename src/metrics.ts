@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+
+/** One value for each label name of the metric. */
+export type LabelValues<Label extends string> = Readonly<Record<Label, string | number>>
+
+/** Only grows. Observing is one addition: text is built when somebody asks for it. */
+export class Counter {
+  value = 0
+
+  /** Adds `by`, 0 or more. */
+  inc(by = 1): void {
+    assert(by >= 0, `a counter only grows: ${by}`)
+    this.value += by
+  }
+}
+
+/** Goes up and down. */
+export class Gauge {
+  value = 0
+
+  set(value: number): void {
+    this.value = value
+  }
+
+  inc(by = 1): void {
+    this.value += by
+  }
+
+  dec(by = 1): void {
+    this.value -= by
+  }
+}
+
+/** Counts observations by upper bound. */
+export class Histogram {
+  readonly bounds: readonly number[]
+  /** One more than there are bounds: the last counts what is above all of them. Not cumulative. */
+  readonly counts: Float64Array
+  sum = 0
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds
+    this.counts = new Float64Array(bounds.length + 1)
+  }
+
+  observe(value: number): void {
+    let index = 0
+    while (index < this.bounds.length && value > (this.bounds[index] ?? Infinity)) index += 1
+    this.counts[index] = (this.counts[index] ?? 0) + 1
+    this.sum += value
+  }
+}
+
+/** A metric's values, one for each combination of labels. Whoever observes often keeps what `labels` returned. */
+export class MetricFamily<Label extends string, Child> {
+  readonly labelNames: readonly Label[]
+  readonly #create: () => Child
+  readonly #children = new Map<string, Child>()
+
+  constructor(labelNames: readonly Label[], create: () => Child) {
+    this.labelNames = labelNames
+    this.#create = create
+  }
+
+  labels(values: LabelValues<Label>): Child {
+    const key = this.#key(values)
+    const known = this.#children.get(key)
+    if (known !== undefined) return known
+    const child = this.#create()
+    this.#children.set(key, child)
+    return child
+  }
+
+  /** Forgets one combination: what is gone (a partition that moved away) must not be shown for ever. */
+  remove(values: LabelValues<Label>): void {
+    this.#children.delete(this.#key(values))
+  }
+
+  /** Labels as Prometheus writes them, without braces, and the values. */
+  entries(): Iterable<[labels: string, child: Child]> {
+    return this.#children.entries()
+  }
+
+  #key(values: LabelValues<Label>): string {
+    return this.labelNames.map(name => `${name}="${escapeLabel(String(values[name]))}"`).join(',')
+  }
+}
+
+/** Seconds, from a millisecond to ten minutes. */
+export const secondsBuckets: readonly number[] = Object.freeze([
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600,
+])
+
+type Family =
+  | {
+      readonly kind: 'counter'
+      readonly help: string
+      readonly family: MetricFamily<string, Counter>
+    }
+  | { readonly kind: 'gauge'; readonly help: string; readonly family: MetricFamily<string, Gauge> }
+  | {
+      readonly kind: 'histogram'
+      readonly help: string
+      readonly family: MetricFamily<string, Histogram>
+    }
+
+/**
+ * What the process counts, in the text format of Prometheus (version 0.0.4). Asking twice for the same metric returns
+ * the same one, so that the workers of a process can share it; another kind or other labels under a known name are a bug.
+ */
+export class MetricRegistry {
+  readonly #families = new Map<string, Family>()
+  readonly #collectors: (() => void)[] = []
+
+  /** `name` ends in `_total`. */
+  counter<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): MetricFamily<Label, Counter> {
+    const create = (): Family => ({
+      kind: 'counter',
+      help,
+      family: new MetricFamily<string, Counter>(labelNames, () => new Counter()),
+    })
+    return this.#register('counter', name, labelNames, create) as MetricFamily<Label, Counter>
+  }
+
+  gauge<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): MetricFamily<Label, Gauge> {
+    const create = (): Family => ({
+      kind: 'gauge',
+      help,
+      family: new MetricFamily<string, Gauge>(labelNames, () => new Gauge()),
+    })
+    return this.#register('gauge', name, labelNames, create) as MetricFamily<Label, Gauge>
+  }
+
+  /** `buckets` are upper bounds, inclusive, growing, in the unit of the name; +Inf is added. */
+  histogram<Label extends string = never>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labelNames: readonly Label[] = [],
+  ): MetricFamily<Label, Histogram> {
+    const growing = buckets.every(
+      (bound, index) => index === 0 || bound > (buckets[index - 1] ?? bound),
+    )
+    assert(growing, `the buckets of ${name} must grow`)
+    const create = (): Family => ({
+      kind: 'histogram',
+      help,
+      family: new MetricFamily<string, Histogram>(labelNames, () => new Histogram(buckets)),
+    })
+    return this.#register('histogram', name, labelNames, create) as MetricFamily<Label, Histogram>
+  }
+
+  /** Called before every `render`, for values that are looked up rather than followed. */
+  onRender(collect: () => void): void {
+    this.#collectors.push(collect)
+  }
+
+  render(): string {
+    for (const collect of this.#collectors) collect()
+    const lines: string[] = []
+    for (const [name, metric] of this.#families) {
+      lines.push(`# HELP ${name} ${escapeHelp(metric.help)}`, `# TYPE ${name} ${metric.kind}`)
+      if (metric.kind === 'histogram') {
+        for (const [labels, histogram] of metric.family.entries()) {
+          lines.push(...histogramLines(name, labels, histogram))
+        }
+      } else {
+        for (const [labels, child] of metric.family.entries()) {
+          lines.push(`${name}${braced(labels)} ${numberText(child.value)}`)
+        }
+      }
+    }
+    return `${lines.join('\n')}\n`
+  }
+
+  #register(
+    kind: Family['kind'],
+    name: string,
+    labelNames: readonly string[],
+    create: () => Family,
+  ): unknown {
+    assert(/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name), `not a metric name: ${name}`)
+    const metric = this.#families.get(name) ?? create()
+    assert(
+      metric.kind === kind && metric.family.labelNames.join() === labelNames.join(),
+      `${name} is registered already as ${metric.kind} with the labels (${metric.family.labelNames.join()})`,
+    )
+    this.#families.set(name, metric)
+    return metric.family
+  }
+}
+
+function histogramLines(name: string, labels: string, histogram: Histogram): string[] {
+  const prefix = labels === '' ? '' : `${labels},`
+  let total = 0
+  const buckets = Array.from(histogram.counts, (count, index) => {
+    total += count
+    return `${name}_bucket{${prefix}le="${numberText(histogram.bounds[index] ?? Infinity)}"} ${total}`
+  })
+  return [
+    ...buckets,
+    `${name}_sum${braced(labels)} ${numberText(histogram.sum)}`,
+    `${name}_count${braced(labels)} ${total}`,
+  ]
+}
+
+function braced(labels: string): string {
+  return labels === '' ? '' : `{${labels}}`
+}
+
+function numberText(value: number): string {
+  if (value === Infinity) return '+Inf'
+  return value === -Infinity ? '-Inf' : String(value)
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function escapeHelp(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+}
