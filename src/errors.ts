@@ -11,6 +11,7 @@ const recoveries = {
   TOPOLOGY_INVALID: 'stop', // a bug or a wrong configuration
   CONFIGURATION_INVALID: 'stop', // a wrong flag, key or value
   ENVIRONMENT_MISSING: 'stop', // Java, Maven, libatomic, a Node that is new enough
+  ENVIRONMENT_FAILED: 'stop', // a server of the embedded environment did not start
   TOPIC_MISSING: 'stop', // `topics create` makes it
   TOPIC_MISMATCH: 'stop', // partition counts that do not fit each other or the store
   SCHEMA_MISSING: 'stop', // `schemas register` makes it
