@@ -1,0 +1,134 @@
+import type RocksDB from 'rocksdb-native'
+
+import { StreamsError } from '../errors.ts'
+import { bindingError, rocksdbError } from './rocksdb-error.ts'
+
+/** Bounds of one range: `gt` or `gte` below, `lt` above. */
+export interface KeyRange {
+  readonly gt?: Buffer
+  readonly gte?: Buffer
+  readonly lt: Buffer
+}
+
+/** A null value deletes. */
+export interface KeyValueWrite {
+  readonly key: Buffer
+  readonly value: Buffer | null
+}
+
+export interface RocksdbOptions {
+  /** Bytes of writes that are gathered in memory before they become a file; at most twice that is held. @default 8 MiB */
+  readonly writeBufferBytes?: number
+}
+
+const defaults = Object.freeze({ writeBufferBytes: 8 * 1024 * 1024 })
+
+/**
+ * One RocksDB, whole: the only code that knows the binding. A batch is always made with `autoDestroy` and flushed in the same
+ * breath, because one that is left undestroyed makes `close` wait for ever. Beside the write buffers each database has a
+ * block cache of RocksDB's own default (32 MiB); the binding cannot set its size.
+ */
+export class RocksdbDatabase implements AsyncDisposable {
+  readonly path: string
+  readonly #database: RocksDB
+  #closed: Promise<void> | undefined
+
+  private constructor(path: string, database: RocksDB) {
+    this.path = path
+    this.#database = database
+  }
+
+  /** The directory's parent must exist. Throws STATE_LOCKED, STORE_CORRUPTED, DISK_FULL, ENVIRONMENT_MISSING, CONFIGURATION_INVALID. */
+  static async open(path: string, options: RocksdbOptions = {}): Promise<RocksdbDatabase> {
+    const { writeBufferBytes } = { ...defaults, ...options }
+    const Binding = await loadBinding()
+    try {
+      const database = new Binding(path, {
+        writeBufferSize: writeBufferBytes,
+        maxBackgroundJobs: 2,
+      })
+      await database.ready()
+      return new RocksdbDatabase(path, database)
+    } catch (error) {
+      throw rocksdbError(error, `open ${path}`)
+    }
+  }
+
+  /** One read for all keys, in their order. */
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
+    return this.#do('read', async database => {
+      if (keys.length === 0) return []
+      const batch = database.read({ capacity: keys.length, autoDestroy: true })
+      const values = keys.map(key => batch.get(key))
+      const [read] = await Promise.all([Promise.all(values), batch.flush()])
+      return read
+    })
+  }
+
+  /** All or nothing, also when the process dies in it; the log is not flushed, so a machine that dies may lose the last ones, whole. */
+  write(writes: readonly KeyValueWrite[]): Promise<void> {
+    return this.#do('write', async database => {
+      const batch = database.write({ capacity: writes.length, autoDestroy: true })
+      for (const { key, value } of writes) {
+        if (value === null) batch.tryDelete(key)
+        else batch.tryPut(key, value)
+      }
+      await batch.flush()
+    })
+  }
+
+  scan(range: KeyRange, limit: number): Promise<(readonly [key: Buffer, value: Buffer])[]> {
+    return this.#do('scan', async database => {
+      const entries: (readonly [Buffer, Buffer])[] = []
+      if (limit <= 0) return entries
+      const iterator = database.iterator({ ...range, limit, capacity: Math.min(limit, 256) })
+      for await (const { key, value } of iterator) entries.push([key, value])
+      return entries
+    })
+  }
+
+  /** Everything written so far survives a machine that dies. */
+  flush(): Promise<void> {
+    return this.#do('flush', database => database.flush())
+  }
+
+  /** Bytes of the files and of what is still in memory. */
+  async approximateBytes(): Promise<number> {
+    return this.#do('measure', async database => {
+      const files = await database.getProperty('rocksdb.total-sst-files-size')
+      const memory = await database.getProperty('rocksdb.cur-size-all-mem-tables')
+      return Number(files ?? 0) + Number(memory ?? 0)
+    })
+  }
+
+  /** Waits for what is under way. May be called twice. */
+  close(): Promise<void> {
+    this.#closed ??= this.#database.close().catch((error: unknown) => {
+      throw rocksdbError(error, `close ${this.path}`)
+    })
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #do<Result>(verb: string, act: (database: RocksDB) => Promise<Result>): Promise<Result> {
+    if (this.#closed !== undefined) throw new StreamsError('CLOSED', `${this.path} is closed`)
+    try {
+      return await act(this.#database)
+    } catch (error) {
+      throw rocksdbError(error, `${verb} ${this.path}`)
+    }
+  }
+}
+
+/** Loaded when the first store is opened: commands that need no store work on machines where it cannot be loaded. */
+async function loadBinding(): Promise<typeof RocksDB> {
+  try {
+    const { default: binding } = await import('rocksdb-native')
+    return binding
+  } catch (error) {
+    throw bindingError(error)
+  }
+}

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+
+/**
+ * Checks a key at the border of the backends: it must not be empty, because '' stands for the start of a scan, and it must be
+ * well-formed Unicode, because lone surrogates all become the same three bytes of UTF-8.
+ */
+export function checkKey(key: string): void {
+  assert(key !== '', 'a store key is not empty')
+  assert(key.isWellFormed(), 'a store key is well-formed Unicode')
+}
+
+/** Compares two well-formed texts as their UTF-8 bytes would compare. */
+export function compareUtf8(left: string, right: string): number {
+  const length = Math.min(left.length, right.length)
+  for (let index = 0; index < length; index += 1) {
+    const a = left.charCodeAt(index)
+    const b = right.charCodeAt(index)
+    if (a !== b) return utf8Rank(a) - utf8Rank(b)
+  }
+  return left.length - right.length
+}
+
+/** UTF-16 sorts surrogates (characters beyond U+FFFF) before U+E000 to U+FFFF; UTF-8 sorts them last. */
+function utf8Rank(codeUnit: number): number {
+  return codeUnit >= 0xd800 && codeUnit <= 0xdfff ? codeUnit + 0x10000 : codeUnit
+}

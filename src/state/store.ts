@@ -1,0 +1,82 @@
+import type { Serde } from '../serde.ts'
+
+/**
+ * Names a store, its kind and how its values look as bytes. Keys are text. A store belongs to one sub-topology and has
+ * one part a task; every part has one partition of the changelog `<application-id>-<name>-changelog`.
+ */
+export interface StoreDefinition<Value = unknown> {
+  readonly name: string
+  readonly kind: 'rocksdb' | 'memory'
+  readonly value: Serde<Value>
+  /** Topic settings of the changelog, as Kafka names them (`cleanup.policy`, `retention.ms`, …). */
+  readonly changelogConfigs: Readonly<Record<string, string>>
+  /**
+   * From when on the entry may be forgotten, in the record time of its task; undefined: never. Expired entries are deleted
+   * by a sweep that goes round the store a little in every commit, so the cost is bounded and nothing is indexed.
+   * Whoever reads compares the time itself: the sweep only gives the room back.
+   */
+  readonly expiresAtMs?: (key: string, value: Value) => number | undefined
+}
+
+/** A store as processors see it: synchronous. Reads see the writes of their own cycle first, then of the one that commits, then the disk. */
+export interface KeyValueStore<Value> {
+  /**
+   * Undefined when there is no entry. A key that nobody declared (`prefetch`) and nobody wrote throws KEY_NOT_LOADED: the
+   * runtime takes back what the record did, reads the key and processes the record again. Right, only slower.
+   */
+  get(key: string): Value | undefined
+  put(key: string, value: Value): void
+  delete(key: string): void
+}
+
+/** One entry of a committed write; null deletes. */
+export interface StoreWrite {
+  readonly key: string
+  readonly value: Buffer | null
+}
+
+/** Up to where the changelog is on this disk, and of which incarnation of the topic. */
+export interface ChangelogPosition {
+  readonly topicId: string
+  /** The next changelog offset to be read. */
+  readonly offset: number
+}
+
+/**
+ * Where committed entries lie. It never sees uncommitted data: `apply` is called after the transaction has committed
+ * (or by a restore, with what a read_committed reader returned), and writes entries and position in one atomic batch.
+ * Keys are ordered by their UTF-8 bytes.
+ */
+export interface StoreBackend extends AsyncDisposable {
+  /** In the order of the keys; undefined for what is not there. Batch first: one call for many keys. */
+  getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]>
+  /** All or nothing, also when the process dies in it. Later writes of the same key win. */
+  apply(writes: readonly StoreWrite[], position: ChangelogPosition): Promise<void>
+  /** Undefined on a store that never applied anything. */
+  position(): Promise<ChangelogPosition | undefined>
+  /** At most `limit` entries with keys after `afterKey` (exclusive; '' for the start) that begin with `prefix`, in order. */
+  scan(
+    prefix: string,
+    afterKey: string,
+    limit: number,
+  ): Promise<(readonly [key: string, value: Buffer])[]>
+  /** Bytes on disk or in memory, roughly. */
+  approximateBytes(): Promise<number>
+  close(): Promise<void>
+}
+
+/**
+ * Opens backends below one state directory that this process owns alone. `open` throws STORE_CORRUPTED for what cannot
+ * be read (the caller destroys and restores it), STATE_LOCKED when another live process has it.
+ */
+export interface StateDirectory extends AsyncDisposable {
+  /** Text that was stored under the name (`instance-id`), or what `make` returns, stored durably before it is returned. */
+  remember(name: string, make: () => string): Promise<string>
+  /** `taskId` is `<sub-topology>_<partition>`. */
+  open(taskId: string, store: StoreDefinition): Promise<StoreBackend>
+  /** Deletes one store's files; it must be closed. */
+  destroy(taskId: string, store: StoreDefinition): Promise<void>
+  /** Absolute path for a file of another owner (the journal); the directory exists. */
+  path(fileName: string): string
+  close(): Promise<void>
+}
