@@ -69,7 +69,7 @@ export interface EffectDefinition<Request = unknown> {
   readonly sink: Sink<Request>
   /** Of the bytes that the input topic carries; they are kept untouched until the request has ended. */
   readonly request: Serde<Request>
-  readonly plan: (request: Request, record: { readonly timestampMs: number }) => EffectPlan
+  readonly plan: (request: Request, record: EffectRecord) => EffectPlan
   /** The outcome record of an end. */
   readonly output: (end: EffectEnd<Request>) => EffectOutput
   /** Delays before each retry, milliseconds; when they are used up the request ends as `retries-exhausted`. */

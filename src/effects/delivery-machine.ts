@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import type { FailedAttempt, Outcome, TargetReply } from '../sinks/sink.ts'
+import { type Delivery, markTargets } from './delivery.ts'
+import type { EndKind } from './effect.ts'
+
+/** What can happen to a delivery. Times are wall clock, milliseconds; `chance` is drawn in [0, 1) by the caller. */
+export type DeliveryEvent =
+  | { readonly kind: 'accepted'; readonly nowMs: number }
+  | { readonly kind: 'attempt'; readonly nowMs: number; readonly attempt: AttemptIntent }
+  | { readonly kind: 'failed'; readonly nowMs: number; readonly chance: number; readonly failure: FailedAttempt }
+  | { readonly kind: 'outcome'; readonly nowMs: number; readonly chance: number; readonly token: string; readonly outcome: Outcome }
+  | { readonly kind: 'expired'; readonly nowMs: number }
+  | { readonly kind: 'cancelled'; readonly nowMs: number; readonly detail: string }
+
+/** What transaction 1 records of an attempt at its gate. */
+export interface AttemptIntent {
+  readonly token: string
+  readonly accepted: readonly string[]
+  readonly refused: readonly TargetReply[]
+  readonly deferred: readonly TargetReply[]
+  readonly messageId: string
+  readonly contentHash: string
+  readonly relay: string
+}
+
+export interface RetryPolicy {
+  readonly delaysMs: readonly number[]
+  /** Share of a delay that is drawn by chance. */
+  readonly jitter: number
+}
+
+/** The next state, and the end to publish if the event brought one. The same delivery object means: the event says nothing. */
+export interface Transition {
+  readonly delivery: Delivery
+  readonly end: EndKind | null
+}
+
+/** RFC 5321 4.5.4.1: give up after 4–5 days. Bounds what gets no answer at all; "not now" answers are bounded by the schedule. */
+const silenceMaxMs = 4 * 24 * 3600 * 1000
+const dropDelayMinMs = 1000
+const dropDelayMaxMs = 300_000
+
+/** Pure: no clock, no I/O, no chance of its own. */
+export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryPolicy): Transition {
+  switch (event.kind) {
+    case 'accepted':
+      return accept(delivery, event.nowMs)
+    case 'attempt':
+      return attempt(delivery, event.nowMs, event.attempt)
+    case 'failed':
+      return fail(delivery, event.failure, event.nowMs, event.chance, policy)
+    case 'outcome':
+      return applyOutcome(delivery, event, policy)
+    case 'expired':
+      return isIdle(delivery) ? giveUp(delivery, event.nowMs, 'expired', 'expired before it could be sent') : same(delivery)
+    case 'cancelled':
+      return isIdle(delivery) ? giveUp(delivery, event.nowMs, 'cancelled', event.detail) : same(delivery)
+  }
+}
+
+/** Queued or waiting: no attempt is under way that anybody could have seen. */
+export function isIdle(delivery: Delivery): boolean {
+  return delivery.state.kind === 'queued' || delivery.state.kind === 'waiting'
+}
+
+function same(delivery: Delivery): Transition {
+  return { delivery, end: null }
+}
+
+function accept(delivery: Delivery, nowMs: number): Transition {
+  const { expiresAtMs, notBeforeMs } = delivery.plan
+  if (expiresAtMs !== null && nowMs >= expiresAtMs)
+    return giveUp(delivery, nowMs, 'expired', 'expired before it could be sent')
+  if (notBeforeMs !== null && notBeforeMs > nowMs) return wait(delivery, notBeforeMs)
+  return same(delivery)
+}
+
+/** Transaction 1. The targets refused and deferred before the gate are recorded with it. */
+function attempt(delivery: Delivery, nowMs: number, intent: AttemptIntent): Transition {
+  assert(isIdle(delivery), `an attempt begins from rest, not while ${delivery.state.kind}`)
+  assert(intent.accepted.length > 0, 'an attempt serves somebody')
+  const refused = markTargets(delivery.targets, intent.refused, 'refused')
+  return {
+    delivery: {
+      ...delivery,
+      targets: markTargets(refused, intent.deferred, 'pending'),
+      state: { kind: 'attempting', token: intent.token, targets: intent.accepted },
+      attempts: delivery.attempts + 1,
+      firstTryMs: delivery.firstTryMs ?? nowMs,
+      messageId: intent.messageId,
+      contentHash: intent.contentHash,
+      relay: intent.relay,
+    },
+    end: null,
+  }
+}
+
+/** The try ended before the gate: nothing was delivered by it. */
+function fail(delivery: Delivery, failure: FailedAttempt, nowMs: number, chance: number, policy: RetryPolicy): Transition {
+  if (!isIdle(delivery)) return same(delivery)
+  const tried: Delivery = {
+    ...delivery,
+    targets: markTargets(markTargets(delivery.targets, failure.refused, 'refused'), failure.deferred, 'pending'),
+    attempts: delivery.attempts + (failure.reached ? 1 : 0),
+    firstTryMs: delivery.firstTryMs ?? nowMs,
+    messageId: failure.messageId || delivery.messageId,
+    relay: failure.relay || delivery.relay,
+    reply: failure.reply,
+  }
+  const answered = failure.refused.length + failure.deferred.length > 0
+  return answered ? proceed(tried, nowMs, chance, policy) : dropped(tried, nowMs, failure.reply)
+}
+
+function applyOutcome(
+  delivery: Delivery,
+  event: Extract<DeliveryEvent, { kind: 'outcome' }>,
+  policy: RetryPolicy,
+): Transition {
+  const { state } = delivery
+  if (state.kind === 'attempting')
+    return state.token === event.token ? conclude(delivery, state.targets, event, policy) : same(delivery)
+  return lateEvidence(delivery, event)
+}
+
+/** Transaction 2: what came of the attempt that this delivery waits for. */
+function conclude(
+  delivery: Delivery,
+  targets: readonly string[],
+  event: Extract<DeliveryEvent, { kind: 'outcome' }>,
+  policy: RetryPolicy,
+): Transition {
+  const { outcome, nowMs, token } = event
+  const replies = targets.map(target => ({ target, reply: outcome.reply }))
+  const rested: Delivery = { ...delivery, state: { kind: 'queued' }, reply: outcome.reply || delivery.reply }
+  switch (outcome.kind) {
+    case 'done':
+      return proceed(
+        { ...rested, targets: markTargets(delivery.targets, replies, 'accepted'), acceptedAtMs: nowMs, drops: 0 },
+        nowMs, event.chance, policy,
+      )
+    case 'refused':
+      return proceed({ ...rested, targets: markTargets(delivery.targets, replies, 'refused') }, nowMs, event.chance, policy)
+    case 'deferred':
+      return proceed({ ...rested, targets: markTargets(delivery.targets, replies, 'pending') }, nowMs, event.chance, policy)
+    case 'abandoned':
+      // Certainly not delivered, and nobody said no: at once again, unless it keeps happening.
+      return delivery.drops < 3 ? same({ ...rested, drops: delivery.drops + 1 }) : dropped(rested, nowMs, outcome.reply)
+    case 'unknown': {
+      const doubted: Delivery = { ...rested, doubts: [...delivery.doubts, { token, targets }] }
+      if (delivery.plan.inDoubt === 'hold')
+        return proceed({ ...doubted, targets: markTargets(delivery.targets, replies, 'unknown') }, nowMs, event.chance, policy)
+      // Sent again with the same bytes: the first time at once, then ever more slowly.
+      return delivery.drops === 0 ? same({ ...doubted, drops: 1 }) : dropped(doubted, nowMs, outcome.reply)
+    }
+  }
+}
+
+/** Evidence about an attempt that was already given up as in doubt: it may revise an in-doubt end, once. */
+function lateEvidence(delivery: Delivery, event: Extract<DeliveryEvent, { kind: 'outcome' }>): Transition {
+  const { outcome, nowMs, token } = event
+  const { state } = delivery
+  const doubt = delivery.doubts.find(each => each.token === token)
+  if (doubt === undefined || outcome.kind === 'unknown') return same(delivery)
+  const ended = state.kind === 'ended'
+  if (ended && (state.end !== 'in-doubt' || delivery.revising)) return same(delivery)
+  const status = statusAfter[outcome.kind]
+  const replies = doubt.targets.map(target => ({ target, reply: outcome.reply }))
+  const known: Delivery = {
+    ...delivery,
+    targets: markTargets(delivery.targets, replies, status),
+    doubts: delivery.doubts.filter(each => each !== doubt),
+    acceptedAtMs: outcome.kind === 'done' ? nowMs : delivery.acceptedAtMs,
+    reply: outcome.reply,
+    revising: ended,
+  }
+  // Known now not to have been delivered: it is tried again at once.
+  if (status === 'pending') return same({ ...known, state: { kind: 'queued' } })
+  return hasPending(known) ? same(known) : end(known, nowMs, 'refused')
+}
+
+const statusAfter = { done: 'accepted', refused: 'refused', deferred: 'pending', abandoned: 'pending' } as const
+
+function hasPending(delivery: Delivery): boolean {
+  return delivery.targets.some(each => each.status === 'pending')
+}
+
+/** After an answer: ended if nobody is pending, else the next retry of the schedule. */
+function proceed(delivery: Delivery, nowMs: number, chance: number, policy: RetryPolicy): Transition {
+  if (!hasPending(delivery)) return end(delivery, nowMs, 'refused')
+  const delayMs = policy.delaysMs[delivery.retries]
+  if (delayMs === undefined) return giveUp(delivery, nowMs, 'retries-exhausted', 'its retries ran out')
+  const jitteredMs = Math.round(delayMs * (1 + policy.jitter * chance))
+  return wait({ ...delivery, retries: delivery.retries + 1, drops: 0 }, nowMs + jitteredMs)
+}
+
+/** Without an answer: back-off of its own, doubling from 1 s to 5 min, for as long as mail is kept (4 days). */
+function dropped(delivery: Delivery, nowMs: number, reply: string): Transition {
+  const sinceMs = nowMs - (delivery.firstTryMs ?? nowMs)
+  if (sinceMs > silenceMaxMs) return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for four days: ${reply}`)
+  const delayMs = Math.min(dropDelayMinMs * 2 ** Math.min(delivery.drops, 20), dropDelayMaxMs)
+  return wait({ ...delivery, drops: delivery.drops + 1 }, nowMs + delayMs)
+}
+
+/** Never beyond the expiry: there the timer fires to end it. */
+function wait(delivery: Delivery, dueMs: number): Transition {
+  const { expiresAtMs } = delivery.plan
+  const boundedMs = expiresAtMs === null ? dueMs : Math.min(dueMs, expiresAtMs)
+  return { delivery: { ...delivery, state: { kind: 'waiting', dueMs: boundedMs } }, end: null }
+}
+
+/** Those still pending are refused with their last reply, or with the reason if they never got one. */
+function giveUp(delivery: Delivery, nowMs: number, kind: EndKind, reason: string): Transition {
+  const targets = delivery.targets.map(each =>
+    each.status === 'pending' ? { ...each, status: 'refused' as const, reply: each.reply || reason } : each,
+  )
+  return end({ ...delivery, targets, reply: delivery.reply || reason }, nowMs, kind)
+}
+
+/** Accepted by one is done; else somebody in doubt makes it in doubt; else the reason given. */
+function end(delivery: Delivery, nowMs: number, otherwise: EndKind): Transition {
+  const has = (status: string): boolean => delivery.targets.some(each => each.status === status)
+  const kind: EndKind = has('accepted') ? 'done' : has('unknown') ? 'in-doubt' : otherwise
+  // A second in-doubt end would say nothing new: the first one stands.
+  const published = delivery.revising && kind === 'in-doubt' ? null : kind
+  return { delivery: { ...delivery, state: { kind: 'ended', end: kind, atMs: nowMs } }, end: published }
+}

@@ -1,0 +1,90 @@
+import type { TargetReply } from '../sinks/sink.ts'
+import type { EndKind, EffectPlan, TargetState } from './effect.ts'
+
+/** An attempt whose fate is not known: the dot may have been written. */
+export interface Doubt {
+  readonly token: string
+  readonly targets: readonly string[]
+}
+
+/**
+ * `queued`: try as soon as there is room. `waiting`: not before a time. `attempting`: transaction 1 has committed, the last
+ * step may have been taken; only evidence about its token moves it. `ended`: nothing more happens by itself.
+ */
+export type DeliveryState =
+  | { readonly kind: 'queued' }
+  | { readonly kind: 'waiting'; readonly dueMs: number }
+  | { readonly kind: 'attempting'; readonly token: string; readonly targets: readonly string[] }
+  | { readonly kind: 'ended'; readonly end: EndKind; readonly atMs: number }
+
+/** One request on its way, as the store keeps it. Immutable. */
+export interface Delivery {
+  readonly plan: Omit<EffectPlan, 'targets'>
+  readonly targets: readonly TargetState[]
+  readonly state: DeliveryState
+  /** Tries that reached the other side. */
+  readonly attempts: number
+  /** Retry delays used up by a "not now" from the other side. */
+  readonly retries: number
+  /** Tries in a row that ended without any answer. They have a back-off of their own and use up no retry. */
+  readonly drops: number
+  readonly firstTryMs: number | null
+  readonly messageId: string | null
+  readonly contentHash: string | null
+  readonly relay: string | null
+  readonly reply: string
+  /** When the last accepting answer was read. */
+  readonly acceptedAtMs: number | null
+  readonly doubts: readonly Doubt[]
+  /** True once an in-doubt end was published: one more end may follow, and no third. */
+  readonly revising: boolean
+  readonly key: Buffer
+  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
+  /** The request as it was read; emptied with an end that cannot be revised. */
+  readonly payload: Buffer
+}
+
+export function newDelivery(
+  plan: EffectPlan,
+  record: Pick<Delivery, 'key' | 'headers' | 'payload'>,
+): Delivery {
+  const { targets, ...rest } = plan
+  return {
+    plan: rest,
+    targets: targets.map(target => ({ target, status: 'pending', reply: '' })),
+    state: { kind: 'queued' },
+    attempts: 0,
+    retries: 0,
+    drops: 0,
+    firstTryMs: null,
+    messageId: null,
+    contentHash: null,
+    relay: null,
+    reply: '',
+    acceptedAtMs: null,
+    doubts: [],
+    revising: false,
+    key: record.key,
+    headers: record.headers,
+    payload: record.payload,
+  }
+}
+
+export function pendingTargets(delivery: Delivery): string[] {
+  return delivery.targets.filter(each => each.status === 'pending').map(each => each.target)
+}
+
+/** Gives the listed targets a status and a reply; a settled target (accepted, refused) never changes again. */
+export function markTargets(
+  targets: readonly TargetState[],
+  replies: readonly TargetReply[],
+  status: TargetState['status'],
+): readonly TargetState[] {
+  if (replies.length === 0) return targets
+  const byTarget = new Map(replies.map(each => [each.target, each.reply]))
+  return targets.map(each => {
+    const reply = byTarget.get(each.target)
+    const settled = each.status === 'accepted' || each.status === 'refused'
+    return reply === undefined || settled ? each : { target: each.target, status, reply }
+  })
+}

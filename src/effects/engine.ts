@@ -1,0 +1,453 @@
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { Random } from '../random.ts'
+import type { KeyValueStore } from '../state/store.ts'
+import { type Delivery, newDelivery } from './delivery.ts'
+import { deliver, type DeliveryEvent, isIdle, type RetryPolicy } from './delivery-machine.ts'
+import type { EffectDefinition, EffectEnd, EffectOutput, EndKind } from './effect.ts'
+import { evidenceWaitMs, type FailedFlight, type Flight, foreignDeadlineMs, type Moment } from './flight.ts'
+import { type Fact, Flights } from './flights.ts'
+import type { AttemptAddress, Journal } from './journal.ts'
+import { type OpenRequest, OpenRequests } from './open-requests.ts'
+import { endedKey, type EffectCommand, openKey, openPrefix } from './outbox.ts'
+import type { SinkSlots } from './sink-slots.ts'
+
+/** The store of the effect as the engine needs it: besides the synchronous view of the cycle, reads that may wait. */
+export interface OutboxStore extends KeyValueStore<Delivery> {
+  /** Through the overlays to the disk, in the order of the keys. */
+  read(keys: readonly string[]): Promise<(Delivery | undefined)[]>
+  scanCommitted(prefix: string, afterKey: string, limit: number): Promise<(readonly [key: string, value: Delivery])[]>
+}
+
+/** A record of the effect's input. */
+export interface EffectInput<Request> {
+  readonly request: Request
+  readonly timestampMs: number
+  readonly key: Buffer
+  readonly headers: Delivery['headers']
+  readonly payload: Buffer
+}
+
+export type Emit = (output: EffectOutput) => void
+
+export interface EngineOptions<Request> {
+  readonly definition: EffectDefinition<Request>
+  readonly store: OutboxStore
+  readonly slots: SinkSlots
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** Begins every token; no other life of any instance has it. */
+  readonly incarnation: string
+  /** Where evidence about this task's attempts goes when the task has left. */
+  readonly address: Pick<AttemptAddress, 'topic' | 'partition'>
+  readonly wake: () => void
+  /** A fact that came after `close`: for whoever owns the request now. */
+  readonly onLateFact: (fact: Fact) => void
+  /** Counts ends and tries by outcome. */
+  readonly count: (what: 'outcome' | 'end', kind: string) => void
+}
+
+/** Tasks that are full take no more records; what they wait for (timers, replies) goes on. */
+const openMax = 1_000_000
+const scanPage = 1000
+const loadBatch = 64
+
+/**
+ * The two-transaction protocol for one task. The worker drives it: records and commands come in while a batch is
+ * processed; `turn` writes what has happened since into the active cycle; `sealed`, `committed` and `failed` follow
+ * that cycle. Whatever is in memory only can be thrown away at any moment and read again from the store (`recover`);
+ * what cannot are performed attempts and their facts, which survive as long as the process does.
+ */
+export class EffectEngine<Request> {
+  readonly #options: EngineOptions<Request>
+  readonly #policy: RetryPolicy
+  readonly #open = new OpenRequests()
+  readonly #flights: Flights<Request>
+  /** Read, not yet written into a cycle. */
+  #facts: Fact[] = []
+  /** Written into the active and into the committing cycle: read again if it fails. */
+  #applied: { active: Fact[]; committing: Fact[] } = { active: [], committing: [] }
+  #sealed: { active: Flight[]; committing: Flight[] } = { active: [], committing: [] }
+  /** Monotonic time when a former owner's attempt is given up, by identity. */
+  #doubtsDue = new Map<string, { readonly token: string; readonly dueMs: number }>()
+  /** Read from the store because their expiry is due. */
+  #expiring: OpenRequest[] = []
+  #sequence = 0
+  #epoch = 0
+  #resting = true
+  #closed = false
+
+  constructor(options: EngineOptions<Request>) {
+    const { definition, slots, clock, wake } = options
+    this.#options = options
+    this.#policy = { delaysMs: definition.retryDelaysMs, jitter: definition.retryJitter ?? 0.1 }
+    this.#flights = new Flights({ sink: definition.sink, slots, clock, wake, onFact: fact => this.#onFact(fact) })
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= openMax
+  }
+
+  /** In the order of the store's keys a record needs. */
+  keysOf(input: Pick<EffectInput<Request>, 'request' | 'timestampMs'>): readonly string[] {
+    return keysOfIdentity(this.#options.definition.plan(input.request, input).identity)
+  }
+
+  counts(): { readonly open: number; readonly inDoubt: number; readonly waiting: number; readonly flying: number } {
+    return {
+      open: this.#open.size,
+      inDoubt: this.#doubtsDue.size,
+      waiting: this.#open.count('timer'),
+      flying: this.#flights.size,
+    }
+  }
+
+  // ------------------------------------------------------------ life
+
+  /** Reads the open requests of the store. Overlays must be empty: at the start, and after a failed cycle. */
+  async recover(): Promise<void> {
+    const { store, clock, definition } = this.#options
+    const epoch = (this.#epoch += 1)
+    this.#open.clear()
+    this.#expiring = []
+    this.#doubtsDue.clear()
+    for (let after = openPrefix; ; ) {
+      const page = await store.scanCommitted(openPrefix, after, scanPage)
+      if (epoch !== this.#epoch) return
+      for (const [key, delivery] of page) {
+        after = key
+        if (!definition.request.isReady(delivery.payload)) await definition.request.prepare(delivery.payload)
+        const open = this.#open.place(delivery)
+        if (delivery.state.kind !== 'attempting') continue
+        const { token } = delivery.state
+        const flight = this.#flights.performing(token)
+        if (flight) {
+          this.#open.setStage(open, 'flying')
+          open.flight = flight
+        } else {
+          const dueMs = clock.monotonicMs() + foreignDeadlineMs + evidenceWaitMs
+          this.#doubtsDue.set(delivery.plan.identity, { token, dueMs })
+        }
+      }
+      if (page.length < scanPage) return
+    }
+  }
+
+  /** Tries begin. */
+  resume(): void {
+    this.#resting = false
+  }
+
+  /** No new tries; what has not been sealed is undone. At rest when nothing but performed attempts is under way. */
+  rest(): void {
+    this.#resting = true
+    this.#backToReady(this.#flights.abandonUnsealed())
+  }
+
+  /** Performed attempts whose reply is still awaited. */
+  get performingCount(): number {
+    return this.#flights.onlyPerforming ? this.#flights.size : Infinity
+  }
+
+  /** True while something waits to be written into a cycle. */
+  get hasUnwritten(): boolean {
+    return this.#facts.length > 0
+  }
+
+  /** The task leaves. Facts not yet committed, and those that still come, are handed to `onLateFact`. */
+  close(): void {
+    if (this.#closed) return
+    this.#epoch += 1
+    this.#closed = true
+    this.#flights.close()
+    const facts = [...this.#applied.committing, ...this.#applied.active, ...this.#facts]
+    this.#facts = []
+    this.#applied = { active: [], committing: [] }
+    for (const fact of facts) this.#options.onLateFact(fact)
+  }
+
+  // ------------------------------------------------------------ input
+
+  /** An input record. Reads before it changes anything: a missing key takes the whole record back. */
+  accept(input: EffectInput<Request>, emit: Emit): void {
+    const { definition, store, clock } = this.#options
+    const plan = definition.plan(input.request, input)
+    const known = store.get(openKey(plan.identity)) ?? store.get(endedKey(plan.identity))
+    if (known !== undefined) return
+    const { key, headers, payload } = input
+    this.#write(newDelivery(plan, { key, headers, payload }), { kind: 'accepted', nowMs: clock.nowMs() }, emit, input.request)
+  }
+
+  /** Evidence or a decision from outside the task. */
+  command(command: EffectCommand, emit: Emit): void {
+    const { store, random } = this.#options
+    const { identity, token } = command
+    const delivery = store.get(openKey(identity)) ?? store.get(endedKey(identity))
+    if (delivery === undefined || this.#flights.performing(token) || !concerns(delivery, token)) return
+    const outcome = { kind: command.outcome, reply: command.reply }
+    const nowMs = command.atMs || this.#options.clock.nowMs()
+    const open = this.#open.get(identity)
+    // A try under way of an idle request is undone first: the evidence may say that it is not needed.
+    if (open?.flight && open.flight.stage !== 'sealed') this.#undo(open.flight)
+    if (open?.flight) return
+    this.#write(delivery, { kind: 'outcome', token, outcome, nowMs, chance: random.next() }, emit)
+    const after = this.#open.get(identity)
+    if (after?.stage === 'flying' && after.flight === undefined) this.#open.makeReady(after)
+  }
+
+  keysOfCommand(command: EffectCommand): readonly string[] {
+    return keysOfIdentity(command.identity)
+  }
+
+  // ------------------------------------------------------------ the cycle
+
+  /** Writes what has happened into the active cycle and begins new tries. True when something waits for the commit. */
+  turn(emit: Emit): boolean {
+    const facts = this.#facts
+    this.#facts = []
+    for (const fact of facts) this.#applyFact(fact, emit)
+    for (const failed of this.#flights.takeFailed()) this.#applyFailure(failed, emit)
+    this.#decideDoubts()
+    if (!this.#resting) {
+      for (const flight of this.#flights.atGate()) this.#seal(flight, emit)
+      this.#startTries(emit)
+    }
+    return this.#sealed.active.length > 0 || this.#applied.active.length > 0
+  }
+
+  /** The active cycle is about to commit: `moment` was read before its transaction began. */
+  freeze(moment: Moment): void {
+    this.#sealed = { active: [], committing: this.#sealed.active }
+    this.#applied = { active: [], committing: this.#applied.active }
+    for (const flight of this.#sealed.committing) flight.startedAt = moment
+    const { address, journal } = this.#options
+    if (this.#sealed.committing.length > 0)
+      journal.attempts(this.#sealed.committing.map(({ token, identity }) => ({ ...address, token, identity })))
+  }
+
+  /** Transaction 1 of the sealed attempts, and transaction 2 of the applied facts, have committed. */
+  committed(): { readonly perform: readonly string[]; readonly settled: readonly string[] } {
+    const settled = this.#applied.committing.map(each => each.token)
+    this.#applied.committing = []
+    return { perform: this.#sealed.committing.map(each => each.token), settled }
+  }
+
+  /** Their dots are journaled and flushed. */
+  perform(): void {
+    const flights = this.#sealed.committing.filter(each => each.stage === 'sealed')
+    this.#sealed.committing = []
+    this.#flights.perform(flights)
+  }
+
+  /** Both cycles are dropped. `recover` follows, once it is known what has been committed. */
+  failed(): void {
+    this.#epoch += 1
+    this.#flights.abandonUnsealed()
+    this.#flights.abandonSealed()
+    this.#flights.takeFailed()
+    this.#sealed = { active: [], committing: [] }
+    this.#facts = [...this.#applied.committing, ...this.#applied.active, ...this.#facts]
+    this.#applied = { active: [], committing: [] }
+    this.#open.clear()
+    this.#doubtsDue.clear()
+  }
+
+  /** Milliseconds until a timer is due; Infinity when none is. */
+  nextDelayMs(): number {
+    const { clock } = this.#options
+    let delayMs = this.#open.nextTimerMs - clock.nowMs()
+    for (const { dueMs } of this.#doubtsDue.values()) delayMs = Math.min(delayMs, dueMs - clock.monotonicMs())
+    return Math.max(0, delayMs)
+  }
+
+  // ------------------------------------------------------------ steps
+
+  #onFact(fact: Fact): void {
+    const { journal, count, onLateFact } = this.#options
+    count('outcome', fact.outcome.kind)
+    if (fact.outcome.kind !== 'unknown') journal.reply(fact.token, fact.outcome.kind, fact.outcome.reply, fact.atMs)
+    if (this.#closed) onLateFact(fact)
+    else this.#facts.push(fact)
+  }
+
+  /** A fact of an attempt that this request does not wait for says nothing: its transaction 1 never committed, or it is known already. */
+  #applyFact(fact: Fact, emit: Emit): void {
+    const { identity, token, outcome } = fact
+    const open = this.#open.get(identity)
+    const delivery = open?.delivery
+    if (delivery?.state.kind === 'attempting' && delivery.state.token === token) {
+      this.#applied.active.push(fact)
+      this.#write(delivery, { kind: 'outcome', token, outcome, nowMs: fact.atMs, chance: this.#options.random.next() }, emit)
+    } else this.#options.journal.settled([token])
+  }
+
+  #applyFailure({ flight, failure }: FailedFlight, emit: Emit): void {
+    const open = this.#open.get(flight.identity)
+    if (open?.flight !== flight) return
+    open.flight = undefined
+    this.#options.count('outcome', failure.reached ? 'failed' : 'unreached')
+    const answered = failure.refused.length + failure.deferred.length > 0
+    if (!failure.reached && !answered) this.#open.makeReady(open)
+    else {
+      const event = { kind: 'failed', nowMs: this.#options.clock.nowMs(), chance: this.#options.random.next(), failure } as const
+      this.#write(flight.delivery, event, emit)
+    }
+  }
+
+  /** Nobody has told, and nobody can any more. */
+  #decideDoubts(): void {
+    const { clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    for (const [identity, { token, dueMs }] of this.#doubtsDue) {
+      if (dueMs > nowMs) continue
+      this.#doubtsDue.delete(identity)
+      const outcome = { kind: 'unknown', reply: 'the process that sent it died before it knew the answer' } as const
+      this.#onFact({ identity, token, outcome, atMs: clock.nowMs() })
+    }
+  }
+
+  /** The gate: the ATTEMPT goes into the active cycle. */
+  #seal(flight: Flight, emit: Emit): void {
+    const { clock, incarnation } = this.#options
+    const { prepared, delivery } = flight
+    const open = this.#open.get(flight.identity)
+    if (prepared === undefined || open?.flight !== flight) return
+    const nowMs = clock.nowMs()
+    if (isExpired(delivery, nowMs)) {
+      this.#undo(flight)
+      this.#write(delivery, { kind: 'expired', nowMs }, emit)
+      return
+    }
+    flight.token = `${incarnation}:${(this.#sequence += 1)}`
+    flight.stage = 'sealed'
+    this.#sealed.active.push(flight)
+    const { accepted, refused, deferred, messageId, contentHash, relay } = prepared
+    const attempt = { token: flight.token, accepted, refused, deferred, messageId, contentHash, relay }
+    this.#write(delivery, { kind: 'attempt', nowMs, attempt }, emit)
+  }
+
+  #startTries(emit: Emit): void {
+    const { clock, slots } = this.#options
+    const nowMs = clock.nowMs()
+    const toLoad: string[] = []
+    for (const open of [...this.#open.wakeDue(nowMs, loadBatch), ...this.#expiring.splice(0)])
+      if (open.delivery) this.#write(open.delivery, { kind: 'expired', nowMs }, emit)
+      else {
+        this.#open.setStage(open, 'loading')
+        toLoad.push(open.identity)
+      }
+    while (this.#open.readyCount > 0 && toLoad.length < loadBatch && slots.tryAcquire()) {
+      const open = this.#open.takeReady()
+      if (open?.delivery === undefined || isExpired(open.delivery, nowMs)) {
+        slots.inconclusive()
+        slots.release()
+      }
+      if (open === undefined) break
+      if (open.delivery === undefined) {
+        this.#open.setStage(open, 'loading')
+        toLoad.push(open.identity)
+      } else if (isExpired(open.delivery, nowMs)) this.#write(open.delivery, { kind: 'expired', nowMs }, emit)
+      else {
+        this.#open.setStage(open, 'flying')
+        open.flight = this.#flights.start(open.delivery, this.#options.definition.request.deserialize(open.delivery.payload))
+      }
+    }
+    if (toLoad.length > 0) void this.#load(toLoad)
+  }
+
+  /** Brings requests back to memory whose turn has come. What has changed meanwhile is newer than what was read. */
+  async #load(identities: readonly string[]): Promise<void> {
+    const epoch = this.#epoch
+    const deliveries = await this.#options.store.read(identities.map(openKey))
+    if (epoch !== this.#epoch) return
+    for (const [index, identity] of identities.entries()) {
+      const open = this.#open.get(identity)
+      const delivery = deliveries[index]
+      if (open?.stage === 'loading' && delivery && isIdle(delivery)) {
+        open.delivery = delivery
+        if (isExpired(delivery, this.#options.clock.nowMs())) this.#expiring.push(open)
+        else this.#open.makeReady(open)
+      }
+    }
+    this.#options.wake()
+  }
+
+  #undo(flight: Flight): void {
+    this.#flights.abandon(flight)
+    const open = this.#open.get(flight.identity)
+    if (open?.flight === flight) open.flight = undefined
+  }
+
+  #backToReady(flights: readonly Flight[]): void {
+    for (const flight of flights) {
+      const open = this.#open.get(flight.identity)
+      if (open?.flight !== flight) continue
+      open.flight = undefined
+      this.#open.makeReady(open)
+    }
+  }
+
+  /** One transition into the store and into memory, and its end to the outcome topics. */
+  #write(before: Delivery, event: DeliveryEvent, emit: Emit, request?: Request): void {
+    const { store, definition } = this.#options
+    const { delivery, end } = deliver(before, event, this.#policy)
+    if (delivery === before && event.kind !== 'accepted') return
+    const { identity } = delivery.plan
+    const wasEnded = before.state.kind === 'ended'
+    if (delivery.state.kind === 'ended') {
+      if (event.kind !== 'accepted' && !wasEnded) store.delete(openKey(identity))
+      const final = delivery.state.end !== 'in-doubt' || delivery.revising
+      store.put(endedKey(identity), final ? { ...delivery, payload: Buffer.alloc(0) } : delivery)
+      this.#open.delete(identity)
+      this.#doubtsDue.delete(identity)
+    } else {
+      if (wasEnded) store.delete(endedKey(identity))
+      store.put(openKey(identity), delivery)
+      const flight = this.#open.get(identity)?.flight
+      const open = this.#open.place(delivery)
+      if (delivery.state.kind === 'attempting') {
+        this.#open.setStage(open, 'flying')
+        open.flight = flight
+      } else open.flight = undefined
+      this.#doubtsDue.delete(identity)
+    }
+    if (end === null) return
+    this.#options.count('end', end)
+    emit(definition.output(this.#end(delivery, end, request ?? definition.request.deserialize(delivery.payload))))
+  }
+
+  #end(delivery: Delivery, kind: EndKind, request: Request): EffectEnd<Request> {
+    const { plan, targets, key, headers, attempts, messageId, relay, reply, acceptedAtMs, state, revising } = delivery
+    const endedAtMs = state.kind === 'ended' ? state.atMs : this.#options.clock.nowMs()
+    return {
+      kind,
+      identity: plan.identity,
+      request,
+      key,
+      headers,
+      targets,
+      attempts,
+      messageId,
+      relay,
+      reply,
+      detail: reply,
+      atMs: kind === 'done' ? (acceptedAtMs ?? endedAtMs) : endedAtMs,
+      revised: revising,
+    }
+  }
+}
+
+function keysOfIdentity(identity: string): readonly string[] {
+  return [openKey(identity), endedKey(identity)]
+}
+
+function isExpired({ plan }: Delivery, nowMs: number): boolean {
+  return plan.expiresAtMs !== null && nowMs >= plan.expiresAtMs
+}
+
+/** Whether evidence about this token can say anything about the request. */
+function concerns({ state, doubts }: Delivery, token: string): boolean {
+  return (state.kind === 'attempting' && state.token === token) || doubts.some(each => each.token === token)
+}

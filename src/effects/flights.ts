@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import type { Clock } from '../clock.ts'
+import type { FailedAttempt, Outcome, Sink } from '../sinks/sink.ts'
+import type { Delivery } from './delivery.ts'
+import { pendingTargets } from './delivery.ts'
+import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
+import type { SinkSlots } from './sink-slots.ts'
+
+/** An outcome of the attempt with this token. It stays true whatever becomes of transactions and tasks. */
+export interface Fact {
+  readonly identity: string
+  readonly token: string
+  readonly outcome: Outcome
+  /** When it was read, wall clock, milliseconds. */
+  readonly atMs: number
+}
+
+export interface FlightsOptions<Request> {
+  readonly sink: Sink<Request>
+  readonly slots: SinkSlots
+  readonly clock: Clock
+  /** Something came in: look at `failed`, `facts` and the gate. */
+  readonly wake: () => void
+  /** Every fact, once. */
+  readonly onFact: (fact: Fact) => void
+}
+
+/** Tries under way of one task: everything about an effect that touches the outside world. */
+export class Flights<Request> {
+  readonly #options: FlightsOptions<Request>
+  readonly #all = new Set<Flight>()
+  #failed: FailedFlight[] = []
+  #closed = false
+
+  constructor(options: FlightsOptions<Request>) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  /** Nothing is under way that could still be abandoned. */
+  get onlyPerforming(): boolean {
+    return [...this.#all].every(each => each.stage === 'performing')
+  }
+
+  performing(token: string): Flight | undefined {
+    return [...this.#all].find(each => each.stage === 'performing' && each.token === token)
+  }
+
+  atGate(): Flight[] {
+    return [...this.#all].filter(each => each.stage === 'gate')
+  }
+
+  takeFailed(): FailedFlight[] {
+    const failed = this.#failed
+    this.#failed = []
+    return failed
+  }
+
+  /** The caller has acquired a slot; it is released when the flight is over. */
+  start(delivery: Delivery, request: Request): Flight {
+    const flight: Flight = {
+      identity: delivery.plan.identity,
+      delivery,
+      stage: 'preparing',
+      abort: new AbortController(),
+      prepared: undefined,
+      token: '',
+      startedAt: undefined,
+    }
+    this.#all.add(flight)
+    void this.#prepare(flight, request)
+    return flight
+  }
+
+  async #prepare(flight: Flight, request: Request): Promise<void> {
+    const { sink, slots, wake } = this.#options
+    const { plan } = flight.delivery
+    const prepared = await sink.prepare(
+      { request, targets: pendingTargets(flight.delivery), identity: plan.identity, firstSeenMs: plan.firstSeenMs },
+      flight.abort.signal,
+    )
+    if (!this.#all.has(flight)) {
+      // Abandoned meanwhile: what was prepared is undone here, because nobody else knows of it.
+      if (prepared.kind === 'prepared') prepared.abandon()
+      slots.inconclusive()
+      slots.release()
+      return
+    }
+    if (prepared.kind === 'failed') {
+      this.#fail(flight, prepared)
+      return
+    }
+    slots.reached()
+    flight.prepared = prepared
+    flight.stage = 'gate'
+    void prepared.lost.then(reason => {
+      if (flight.stage === 'gate' && this.#all.has(flight)) this.#fail(flight, lostAtGate(flight, reason))
+    })
+    wake()
+  }
+
+  #fail(flight: Flight, failure: FailedAttempt): void {
+    const { slots, wake } = this.#options
+    if (failure.unavailable) slots.unavailable()
+    else slots.reached()
+    this.#all.delete(flight)
+    this.#failed.push({ flight, failure })
+    slots.release()
+    wake()
+  }
+
+  /** Everything up to the gate is undone; sealed and performing ones stay. */
+  abandonUnsealed(): Flight[] {
+    return this.#abandon(flight => flight.stage === 'preparing' || flight.stage === 'gate')
+  }
+
+  /** The cycle that held their ATTEMPT failed, or nobody knows: certainly not performed, and that is a fact. */
+  abandonSealed(): void {
+    const { clock, onFact } = this.#options
+    for (const { identity, token } of this.#abandon(flight => flight.stage === 'sealed'))
+      onFact({ identity, token, outcome: { kind: 'abandoned', reply: 'the commit failed' }, atMs: clock.nowMs() })
+  }
+
+  abandon(flight: Flight): void {
+    this.#abandon(each => each === flight)
+  }
+
+  #abandon(which: (flight: Flight) => boolean): Flight[] {
+    const { slots } = this.#options
+    const abandoned = [...this.#all].filter(which)
+    for (const flight of abandoned) {
+      assert(flight.stage !== 'performing', 'what was performed cannot be abandoned')
+      this.#all.delete(flight)
+      flight.abort.abort()
+      if (flight.prepared === undefined) continue // `#prepare` releases the slot when the sink lets go.
+      flight.prepared.abandon()
+      slots.release()
+    }
+    return abandoned
+  }
+
+  /**
+   * Transaction 1 of these has committed. The last step is taken if less than 5 s have passed since before it, on both
+   * clocks: a machine that was suspended, or a process that was frozen, finds one of them too far on. Whoever owns the
+   * task by then starts to count later than we did, and waits longer.
+   */
+  perform(flights: readonly Flight[]): void {
+    const { clock, slots, onFact, wake } = this.#options
+    for (const flight of flights) {
+      const { prepared, startedAt, identity, token } = flight
+      assert(prepared !== undefined && startedAt !== undefined && flight.stage === 'sealed', 'only what was sealed is performed')
+      flight.stage = 'performing'
+      const mayPerform = (): boolean => !this.#closed && isWithinDeadline(clock, startedAt)
+      void prepared.perform(mayPerform).then(outcome => {
+        this.#all.delete(flight)
+        onFact({ identity, token, outcome, atMs: clock.nowMs() })
+        slots.release()
+        wake()
+      })
+    }
+  }
+
+  /** The task is no longer ours: nothing is performed from now on; replies that still come are facts for the new owner. */
+  close(): void {
+    this.#closed = true
+    this.abandonUnsealed()
+    this.abandonSealed()
+  }
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() }
+}
+
+function isWithinDeadline(clock: Clock, startedAt: Moment): boolean {
+  return (
+    clock.monotonicMs() - startedAt.monotonicMs < attemptDeadlineMs && clock.nowMs() - startedAt.wallMs < attemptDeadlineMs
+  )
+}
+
+function lostAtGate(flight: Flight, reason: string): FailedAttempt {
+  return {
+    kind: 'failed',
+    reached: true,
+    refused: [],
+    deferred: [],
+    unavailable: false,
+    reply: reason,
+    messageId: flight.prepared?.messageId ?? '',
+    relay: flight.prepared?.relay ?? '',
+  }
+}

@@ -1,0 +1,204 @@
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
+import { describeError, StreamsError } from '../errors.ts'
+import type { OutcomeKind } from '../sinks/sink.ts'
+
+/** Where an attempt's evidence must go: the partition of the command topic whose task owns the request. */
+export interface AttemptAddress {
+  readonly token: string
+  readonly identity: string
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What the last life of this instance left behind: evidence that nobody may have committed yet. */
+export interface JournalEvidence extends AttemptAddress {
+  readonly outcome: OutcomeKind
+  readonly reply: string
+  readonly atMs: number
+}
+
+/**
+ * `attempt` comes before transaction 1, `dot` before the last step, `reply` after it, `settled` after transaction 2.
+ * `dot` alone is flushed before it counts: so an attempt without one was certainly never performed, whatever died.
+ */
+type Line =
+  | { readonly l: 'attempt'; readonly a: AttemptAddress }
+  | { readonly l: 'dot'; readonly t: readonly string[] }
+  | { readonly l: 'reply'; readonly t: string; readonly o: OutcomeKind; readonly r: string; readonly m: number }
+  | { readonly l: 'settled'; readonly t: readonly string[] }
+
+interface Entry {
+  readonly address: AttemptAddress
+  dotted: boolean
+  reply: Extract<Line, { l: 'reply' }> | undefined
+}
+
+export interface Journal extends AsyncDisposable {
+  /** Unsettled evidence found at the start. */
+  readonly evidence: readonly JournalEvidence[]
+  attempts(addresses: readonly AttemptAddress[]): void
+  /** Resolves when the lines are on the disk. Rejects with DISK_FULL (or another reason): then nothing may be performed. */
+  dots(tokens: readonly string[]): Promise<void>
+  reply(token: string, outcome: OutcomeKind, reply: string, atMs: number): void
+  settled(tokens: readonly string[]): void
+  close(): Promise<void>
+}
+
+const compactAboveBytes = 16 * 1024 * 1024
+
+/** Appends lines of JSON to one file; whoever owns the state directory owns it. A torn last line is what a crash leaves. */
+export class FileJournal implements Journal {
+  readonly #path: string
+  readonly #entries: Map<string, Entry>
+  readonly evidence: readonly JournalEvidence[]
+  #file: FileHandle
+  #bytes = 0
+  #buffer = ''
+  #writing: Promise<void> = Promise.resolve()
+  #failure: unknown
+
+  private constructor(path: string, entries: Map<string, Entry>, file: FileHandle) {
+    this.#path = path
+    this.#entries = entries
+    this.#file = file
+    this.evidence = [...entries.values()].flatMap(evidenceOf)
+  }
+
+  static async open(path: string): Promise<FileJournal> {
+    const entries = replay(await readFile(path, 'utf8').catch(emptyWhenMissing))
+    const journal = new FileJournal(path, entries, await open(path, 'a'))
+    await journal.#compact()
+    return journal
+  }
+
+  attempts(addresses: readonly AttemptAddress[]): void {
+    for (const address of addresses) this.#append({ l: 'attempt', a: address })
+    void this.#flush(false).catch(() => undefined)
+  }
+
+  async dots(tokens: readonly string[]): Promise<void> {
+    this.#append({ l: 'dot', t: tokens })
+    await this.#flush(true)
+  }
+
+  reply(token: string, outcome: OutcomeKind, reply: string, atMs: number): void {
+    this.#append({ l: 'reply', t: token, o: outcome, r: reply, m: atMs })
+    void this.#flush(true).catch(() => undefined)
+  }
+
+  settled(tokens: readonly string[]): void {
+    this.#append({ l: 'settled', t: tokens })
+    void this.#flush(false).catch(() => undefined)
+  }
+
+  async close(): Promise<void> {
+    await this.#flush(true).catch(() => undefined)
+    await this.#file.close().catch(() => undefined)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #append(line: Line): void {
+    remember(this.#entries, line)
+    this.#buffer += `${JSON.stringify(line)}\n`
+  }
+
+  /** Groups: whoever comes while a write is under way shares the next one. */
+  #flush(toDisk: boolean): Promise<void> {
+    this.#writing = this.#writing
+      .catch(() => undefined)
+      .then(async () => {
+        if (this.#failure !== undefined) throw this.#failure
+        const text = this.#buffer
+        this.#buffer = ''
+        try {
+          if (text !== '') await this.#file.appendFile(text)
+          if (toDisk) await this.#file.datasync()
+        } catch (cause) {
+          // What reached the file is unknown now, so no later line may be trusted either.
+          this.#failure = journalFailure(this.#path, cause)
+          throw this.#failure
+        }
+        this.#bytes += text.length
+        if (this.#bytes > compactAboveBytes) await this.#compact()
+      })
+    return this.#writing
+  }
+
+  /** Writes what is unsettled to a new file and puts it in the old one's place. */
+  async #compact(): Promise<void> {
+    const next = `${this.#path}.next`
+    await rm(next, { force: true })
+    const file = await open(next, 'a')
+    const lines = [...this.#entries.values()].flatMap(linesOf).map(line => `${JSON.stringify(line)}\n`)
+    await file.appendFile(lines.join(''))
+    await file.datasync()
+    await rename(next, this.#path)
+    await this.#file.close()
+    this.#file = file
+    this.#bytes = 0
+  }
+}
+
+function remember(entries: Map<string, Entry>, line: Line): void {
+  switch (line.l) {
+    case 'attempt':
+      entries.set(line.a.token, { address: line.a, dotted: false, reply: undefined })
+      return
+    case 'dot':
+      for (const token of line.t) {
+        const entry = entries.get(token)
+        if (entry) entry.dotted = true
+      }
+      return
+    case 'reply': {
+      const entry = entries.get(line.t)
+      if (entry) entry.reply = line
+      return
+    }
+    case 'settled':
+      for (const token of line.t) entries.delete(token)
+  }
+}
+
+function replay(text: string): Map<string, Entry> {
+  const entries = new Map<string, Entry>()
+  for (const line of text.split('\n')) {
+    if (line === '') continue
+    try {
+      remember(entries, JSON.parse(line) as Line)
+    } catch {
+      break // Torn by a crash: it was never flushed, so nobody acted on it.
+    }
+  }
+  return entries
+}
+
+/** A dot without a reply is no evidence: that attempt is in doubt. */
+function evidenceOf({ address, dotted, reply }: Entry): JournalEvidence[] {
+  if (reply) return [{ ...address, outcome: reply.o, reply: reply.r, atMs: reply.m }]
+  return dotted ? [] : [{ ...address, outcome: 'abandoned', reply: 'stopped before the message was handed over', atMs: 0 }]
+}
+
+function linesOf({ address, dotted, reply }: Entry): Line[] {
+  const lines: Line[] = [{ l: 'attempt', a: address }]
+  if (dotted) lines.push({ l: 'dot', t: [address.token] })
+  if (reply) lines.push(reply)
+  return lines
+}
+
+function emptyWhenMissing(error: unknown): string {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+  throw error
+}
+
+function journalFailure(path: string, cause: unknown): StreamsError {
+  const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC'
+  return new StreamsError(
+    full ? 'DISK_FULL' : 'INTERNAL',
+    `the journal ${path} cannot be written, so nothing can be sent: ${full ? 'free some disk space' : describeError(cause)}`,
+    { cause },
+  )
+}

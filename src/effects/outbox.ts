@@ -1,0 +1,98 @@
+import { StreamsError } from '../errors.ts'
+import type { Serde } from '../serde.ts'
+import type { OutcomeKind } from '../sinks/sink.ts'
+import type { StoreDefinition } from '../state/store.ts'
+import type { Delivery } from './delivery.ts'
+
+/** Open requests lie before the ended ones, so that a start reads the open ones alone. */
+export const openPrefix = 'o|'
+export const endedPrefix = 's|'
+export const openKey = (identity: string): string => openPrefix + identity
+export const endedKey = (identity: string): string => endedPrefix + identity
+
+/**
+ * The store of an effect. Its changelog is compacted and never deleted by age: an open request may be as old as its
+ * retries. Ended ones are forgotten by tombstones, `rememberMs` after their end.
+ */
+export function outboxStore(name: string, rememberMs: number): StoreDefinition<Delivery> {
+  return {
+    name,
+    kind: 'rocksdb',
+    value: deliverySerde,
+    changelogConfigs: { 'cleanup.policy': 'compact' },
+    expiresAtMs: (_key, { state }) => (state.kind === 'ended' ? state.atMs + rememberMs : undefined),
+  }
+}
+
+const formatVersion = 1
+
+/** One version byte, the length of the delivery state as JSON, that state, the request's bytes untouched. */
+export const deliverySerde: Serde<Delivery> = Object.freeze({
+  isReady: () => true,
+  prepare: () => Promise.resolve(),
+  serialize: (delivery: Delivery) => {
+    const { payload, key, headers, ...state } = delivery
+    const json = Buffer.from(
+      JSON.stringify({
+        ...state,
+        key: key.toString('base64'),
+        headers: headers.map(each => [each.key, each.value === null ? null : each.value.toString('base64')]),
+      }),
+    )
+    const bytes = Buffer.allocUnsafe(5 + json.length + payload.length)
+    bytes[0] = formatVersion
+    bytes.writeUInt32BE(json.length, 1)
+    json.copy(bytes, 5)
+    payload.copy(bytes, 5 + json.length)
+    return bytes
+  },
+  deserialize: (bytes: Buffer) => {
+    if (bytes[0] !== formatVersion)
+      throw new StreamsError('STORE_CORRUPTED', `an outbox entry of format ${bytes[0]}: a newer release wrote this store; run that one`)
+    const end = 5 + bytes.readUInt32BE(1)
+    const { key, headers, ...state } = JSON.parse(bytes.toString('utf8', 5, end)) as StoredState
+    return {
+      ...state,
+      key: Buffer.from(key, 'base64'),
+      headers: headers.map(([name, value]) => ({
+        key: name,
+        value: value === null ? null : Buffer.from(value, 'base64'),
+      })),
+      payload: bytes.subarray(end),
+    }
+  },
+})
+
+type StoredState = Omit<Delivery, 'key' | 'headers' | 'payload'> & {
+  readonly key: string
+  readonly headers: readonly (readonly [string, string | null])[]
+}
+
+/**
+ * What reaches the owner of a request from outside its task: evidence about an attempt (from a journal that came back, or a
+ * reply that a former owner still read).
+ */
+export interface EffectCommand {
+  readonly kind: 'evidence'
+  readonly identity: string
+  readonly token: string
+  readonly outcome: OutcomeKind
+  readonly reply: string
+  /** When it became known, wall clock, milliseconds. */
+  readonly atMs: number
+}
+
+export const effectCommandSerde: Serde<EffectCommand> = Object.freeze({
+  isReady: () => true,
+  prepare: () => Promise.resolve(),
+  serialize: (command: EffectCommand) => Buffer.from(JSON.stringify(command)),
+  deserialize: (bytes: Buffer) => {
+    try {
+      const command = JSON.parse(bytes.toString('utf8')) as EffectCommand
+      if (command.kind === 'evidence' && typeof command.token === 'string') return command
+    } catch (cause) {
+      throw new StreamsError('RECORD_UNDECODABLE', 'not a command', { cause })
+    }
+    throw new StreamsError('RECORD_UNDECODABLE', 'a command of a kind this release does not know')
+  },
+})
