@@ -1,3 +1,45 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { include: ['test/**/*.test.ts'] } })
+const needsServers = [
+  'test/broker/**/*.test.ts',
+  'test/kafka/**/*.test.ts',
+  'test/**/*.broker.test.ts',
+]
+const contract = ['test/contract/**/*.test.ts']
+const simulation = ['test/simulation/**/*.test.ts']
+
+// The groups run one after the other: real servers share two small processors with their tests badly enough.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...needsServers, ...contract, ...simulation],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { test: { name: 'contract', include: contract, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: 'simulation',
+          include: simulation,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'broker',
+          include: needsServers,
+          globalSetup: 'test/dev/broker-setup.ts',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+})

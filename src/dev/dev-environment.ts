@@ -62,6 +62,8 @@ export class DevEnvironment implements AsyncDisposable {
   readonly kafka: KafkaCluster
   readonly inbox: SmtpInbox
   readonly source: ServerSource
+  /** Holds data, configuration and logs of the servers; deleted at the end. */
+  readonly directory: string
   readonly #registry: SchemaRegistry | undefined
   readonly #resources: AsyncDisposableStack
 
@@ -69,6 +71,7 @@ export class DevEnvironment implements AsyncDisposable {
     this.kafka = parts.kafka
     this.inbox = parts.inbox
     this.source = parts.source
+    this.directory = parts.directory
     this.#registry = parts.registry
     this.#resources = resources
   }
@@ -112,6 +115,7 @@ interface Parts {
   readonly inbox: SmtpInbox
   readonly registry: SchemaRegistry | undefined
   readonly source: ServerSource
+  readonly directory: string
 }
 
 /** The ways to try, best first: an engine that answers may still be unable to fetch an image. */
@@ -167,7 +171,7 @@ async function startParts(
   ])
   const failed = results.find(result => result.status === 'rejected')
   if (failed) throw failed.reason
-  return { kafka, inbox, registry, source }
+  return { kafka, inbox, registry, source, directory }
 }
 
 async function createFactory(
