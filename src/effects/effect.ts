@@ -17,6 +17,12 @@ export interface EffectPlan {
   readonly priority: number
 }
 
+/** What `plan` may look at beside the request. The headers are missing where only the identity is asked for. */
+export interface EffectRecord {
+  readonly timestampMs: number
+  readonly headers?: readonly { readonly key: string; readonly value: Buffer | null }[]
+}
+
 export type TargetStatus = 'pending' | 'accepted' | 'refused' | 'unknown'
 
 export interface TargetState {
