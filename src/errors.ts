@@ -33,6 +33,8 @@ const recoveries = {
   RECORD_UNDECODABLE: 'skip', // null, wrong magic, unknown schema, bytes that do not decode
   KEY_NOT_LOADED: 'retry', // a store read that nobody declared: load the key and process the record again
   RELAY_UNAVAILABLE: 'wait', // no connection to the relay
+  HTTP_ADDRESS_UNUSABLE: 'stop', // the address of probes and metrics is taken
+  REQUEST_INVALID: 'stop', // `send` was given what is no request
   CLOSED: 'stop', // used after close
   INTERNAL: 'stop', // a broken promise of ours
 } as const satisfies Record<string, Recovery>
