@@ -1,0 +1,241 @@
+import {
+  durationMs,
+  hostPorts,
+  listenAddress,
+  onOff,
+  oneOf,
+  scheduleMs,
+  secretText,
+  serverUrl,
+  textLike,
+  unitsMs,
+  wholeNumber,
+  type Parser,
+} from './parsers.ts'
+
+/** One key of the configuration: everything that is known about it stands here and nowhere else. */
+export interface Setting<T = unknown> {
+  /** Where it stands in the configuration file. */
+  readonly path: string
+  /** Its flag, without the dashes; what has none comes from the environment or the file. */
+  readonly flag?: string
+  /** A path at which a plain value stands for this key. */
+  readonly shorthand?: string
+  readonly parser: Parser<T>
+  /** As a user would write it; without one the value may be undefined. */
+  readonly default?: string
+  /** Shown instead of the default, where the default is not a fixed text. */
+  readonly defaultText?: string
+  readonly help: string
+}
+
+const filePath = (placeholder: string): Parser<string> =>
+  textLike(placeholder, /^[^\0]+$/, 'a path (a relative one starts at the working directory)')
+
+export const settings = {
+  kafka: {
+    path: 'kafka.brokers',
+    shorthand: 'kafka',
+    flag: 'kafka',
+    parser: hostPorts,
+    default: '127.0.0.1:9092',
+    help: 'Brokers to ask first; the others are learnt from them.',
+  },
+  schemaRegistry: {
+    path: 'schema-registry',
+    flag: 'schema-registry',
+    parser: serverUrl('http', 'https'),
+    default: 'http://127.0.0.1:8081',
+    help: 'Schema registry with the Confluent interface; user:password@ is allowed.',
+  },
+  smtp: {
+    path: 'smtp.url',
+    shorthand: 'smtp',
+    flag: 'smtp',
+    parser: serverUrl('smtp', 'smtps'),
+    default: 'smtp://127.0.0.1:1025',
+    help:
+      'Relay. smtp:// uses STARTTLS when it is offered and does not check the certificate, smtps:// checks it. ' +
+      'user:password@ is allowed; it travels in clear text only to loopback or with --smtp-insecure-auth.',
+  },
+  applicationId: {
+    path: 'application-id',
+    flag: 'application-id',
+    parser: textLike(
+      'ID',
+      /^(?!\.)[a-zA-Z0-9._-]{1,100}$/,
+      '1 to 100 letters, digits, dots, dashes or underscores',
+    ),
+    default: 'mailonce',
+    help: 'Names the consumer group, the internal topics and the transactional ids. Never change it: another name starts without memory.',
+  },
+  stateDir: {
+    path: 'state-dir',
+    flag: 'state-dir',
+    parser: filePath('DIR'),
+    default: './state',
+    help: 'Stores, journal and instance id. Belongs to one live process; keep it over restarts.',
+  },
+  http: {
+    path: 'http',
+    flag: 'http',
+    parser: listenAddress,
+    default: '127.0.0.1:8080',
+    help: 'Where /healthz, /readyz and /metrics are served; port 0 takes a free one and logs it.',
+  },
+  from: {
+    path: 'from',
+    flag: 'from',
+    parser: textLike(
+      'ADDRESS',
+      /^[^\s@<>,;]{1,64}@[^\s@<>,;]{1,255}$/,
+      'a bare address such as noreply@example.com',
+    ),
+    default: 'mailonce@localhost',
+    help: 'Sender of requests that name none.',
+  },
+  inDoubt: {
+    path: 'in-doubt',
+    flag: 'in-doubt',
+    parser: oneOf('hold', 'resend'),
+    default: 'hold',
+    help: 'What happens to a mail of which nobody can know whether the relay took it: reported and held, or sent again with the same Message-ID.',
+  },
+  dedupWindow: {
+    path: 'dedup-window',
+    flag: 'dedup-window',
+    parser: durationMs({ min: unitsMs.s, max: 3650 * unitsMs.d }),
+    default: '7d',
+    help: 'How long a request is known again; older ones are refused as TOO_OLD.',
+  },
+  retry: {
+    path: 'retry',
+    flag: 'retry',
+    parser: scheduleMs,
+    default: '30m,30m,2h,3hx31',
+    help: 'Delays before each retry; after the last one the request ends as RETRIES_EXHAUSTED. The default follows RFC 5321 section 4.5.4.1 over 4 days.',
+  },
+  smtpConnections: {
+    path: 'smtp-connections',
+    flag: 'smtp-connections',
+    parser: wholeNumber({ min: 1, max: 10_000 }),
+    default: '20',
+    help: 'Connections to the relay, of all workers of this instance together.',
+  },
+  smtpInsecureAuth: {
+    path: 'smtp-insecure-auth',
+    flag: 'smtp-insecure-auth',
+    parser: onOff,
+    default: 'false',
+    help: 'Allows user and password in clear text to a relay that is not on loopback.',
+  },
+  smtpUsername: {
+    path: 'smtp.username',
+    parser: textLike('NAME', /^[^\0\r\n]+$/, 'a user name'),
+    help: 'User at the relay, where it does not stand in the URL.',
+  },
+  smtpPassword: { path: 'smtp.password', parser: secretText, help: 'Password at the relay.' },
+  smtpPasswordFile: {
+    path: 'smtp.password-file',
+    parser: filePath('FILE'),
+    help: 'File with the password at the relay.',
+  },
+  instanceId: {
+    path: 'instance-id',
+    flag: 'instance-id',
+    parser: textLike(
+      'ID',
+      /^[a-zA-Z0-9._-]{1,100}$/,
+      '1 to 100 letters, digits, dots, dashes or underscores',
+    ),
+    defaultText: 'a UUID kept in the state directory',
+    help: 'Names this instance in its transactional ids. Two live owners of one id: the older one stops with a clear error.',
+  },
+  staticMembership: {
+    path: 'static-membership',
+    flag: 'static-membership',
+    parser: onOff,
+    default: 'false',
+    help: 'Joins the group under the instance id, so that a quick restart moves no partition.',
+  },
+  sessionTimeout: {
+    path: 'session-timeout',
+    flag: 'session-timeout',
+    parser: durationMs({ min: unitsMs.s, max: 30 * unitsMs.m }),
+    defaultText: '10s; 45s with --static-membership',
+    help: 'After this time without a heartbeat the group goes on without this instance; it beats three times as often.',
+  },
+  shutdownTimeout: {
+    path: 'shutdown-timeout',
+    flag: 'shutdown-timeout',
+    parser: durationMs({ min: 0, max: unitsMs.h }),
+    default: '30s',
+    help: 'Longest time to drain and leave after SIGTERM or SIGINT.',
+  },
+  logLevel: {
+    path: 'log-level',
+    flag: 'log-level',
+    parser: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    help: 'Least important log lines to write.',
+  },
+  kafkaTls: {
+    path: 'kafka.tls.enabled',
+    shorthand: 'kafka.tls',
+    parser: onOff,
+    defaultText: 'true when another kafka.tls key is set, else false',
+    help: 'Talks TLS to the brokers and checks their certificates.',
+  },
+  kafkaTlsCaFile: {
+    path: 'kafka.tls.ca-file',
+    parser: filePath('FILE'),
+    help: 'Certificates to trust, PEM, instead of the well-known ones.',
+  },
+  kafkaTlsCertFile: {
+    path: 'kafka.tls.cert-file',
+    parser: filePath('FILE'),
+    help: 'Own certificate, PEM, for brokers that ask for one.',
+  },
+  kafkaTlsKeyFile: {
+    path: 'kafka.tls.key-file',
+    parser: filePath('FILE'),
+    help: 'Key of the own certificate, PEM.',
+  },
+  kafkaSaslMechanism: {
+    path: 'kafka.sasl.mechanism',
+    parser: oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    help: 'How to log in to the brokers; without it nobody logs in.',
+  },
+  kafkaSaslUsername: {
+    path: 'kafka.sasl.username',
+    parser: textLike('NAME', /^[^\0\r\n]+$/, 'a user name'),
+    help: 'User at the brokers.',
+  },
+  kafkaSaslPassword: {
+    path: 'kafka.sasl.password',
+    parser: secretText,
+    help: 'Password at the brokers.',
+  },
+  kafkaSaslPasswordFile: {
+    path: 'kafka.sasl.password-file',
+    parser: filePath('FILE'),
+    help: 'File with the password at the brokers.',
+  },
+  config: {
+    path: 'config',
+    flag: 'config',
+    parser: filePath('FILE'),
+    help: 'YAML file with these keys.',
+  },
+} as const satisfies Record<string, Setting>
+
+export type SettingName = keyof typeof settings
+
+export const settingNames: readonly SettingName[] = Object.freeze(
+  Object.keys(settings) as SettingName[],
+)
+
+/** The environment variable of a setting: from its flag where it has one, else from its path. */
+export function environmentName(setting: Setting): string {
+  return `MAILONCE_${(setting.flag ?? setting.path).toUpperCase().replaceAll(/[-.]/g, '_')}`
+}
