@@ -53,6 +53,10 @@ export class MemoryStoreBackend implements StoreBackend {
     return this.#bytes
   }
 
+  get closed(): boolean {
+    return this.#closed
+  }
+
   async close(): Promise<void> {
     this.#closed = true
   }

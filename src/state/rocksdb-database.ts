@@ -101,6 +101,10 @@ export class RocksdbDatabase implements AsyncDisposable {
     })
   }
 
+  get closed(): boolean {
+    return this.#closed !== undefined
+  }
+
   /** Waits for what is under way. May be called twice. */
   close(): Promise<void> {
     this.#closed ??= this.#database.close().catch((error: unknown) => {

@@ -8,10 +8,10 @@ import { checkKey } from './store-key.ts'
 import type { ChangelogPosition, StoreBackend, StoreWrite } from './store.ts'
 
 /** The first byte of a row says what it is, so that no key of an entry can be taken for one of ours. */
-const entryByte = 1
+const entryMark = '\u0001'
 const positionRow = Buffer.from('\0position')
-const firstEntryRow = Buffer.from([entryByte])
-const afterEntriesRow = Buffer.from([entryByte + 1])
+const firstEntryRow = Buffer.from(entryMark)
+const afterEntriesRow = successorOf(firstEntryRow)
 
 /** Entries and changelog position in one RocksDB: they agree whenever the process dies, because one atomic batch writes both. */
 export class RocksdbStoreBackend implements StoreBackend {
@@ -63,6 +63,11 @@ export class RocksdbStoreBackend implements StoreBackend {
     return this.#database.approximateBytes()
   }
 
+  /** True from the first call of `close` on. */
+  get closed(): boolean {
+    return this.#database.closed
+  }
+
   close(): Promise<void> {
     return this.#database.close()
   }
@@ -98,11 +103,7 @@ async function checkRows(database: RocksdbDatabase): Promise<void> {
 
 function rowOf(key: string): Buffer {
   checkKey(key)
-  // One byte for each code unit is enough for ASCII; a longer key is measured first.
-  const row = Buffer.allocUnsafe(1 + Buffer.byteLength(key))
-  row[0] = entryByte
-  row.write(key, 1)
-  return row
+  return Buffer.from(`${entryMark}${key}`)
 }
 
 function rangeOf(prefix: string, afterKey: string): KeyRange {

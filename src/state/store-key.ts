@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 
+import { StreamsError } from '../errors.ts'
+
 /**
  * Checks a key at the border of the backends: it must not be empty, because '' stands for the start of a scan, and it must be
  * well-formed Unicode, because lone surrogates all become the same three bytes of UTF-8.
@@ -23,4 +25,13 @@ export function compareUtf8(left: string, right: string): number {
 /** UTF-16 sorts surrogates (characters beyond U+FFFF) before U+E000 to U+FFFF; UTF-8 sorts them last. */
 function utf8Rank(codeUnit: number): number {
   return codeUnit >= 0xd800 && codeUnit <= 0xdfff ? codeUnit + 0x10000 : codeUnit
+}
+
+/** Checks what becomes part of a path: the characters of a Kafka topic name, and not `.` or `..`. Throws CONFIGURATION_INVALID. */
+export function checkName(kind: string, name: string): void {
+  if (/^[a-zA-Z0-9._-]{1,249}$/.test(name) && !/^\.{1,2}$/.test(name)) return
+  throw new StreamsError(
+    'CONFIGURATION_INVALID',
+    `'${name}' is no ${kind} name: use letters, digits, '.', '_' and '-'`,
+  )
 }

@@ -13,9 +13,10 @@ export interface StoreDefinition<Value = unknown> {
   /**
    * From when on the entry may be forgotten, in the record time of its task; undefined: never. Expired entries are deleted
    * by a sweep that goes round the store a little in every commit, so the cost is bounded and nothing is indexed.
-   * Whoever reads compares the time itself: the sweep only gives the room back.
+   * Whoever reads compares the time itself: the sweep only gives the room back. Written as a method, so that a list of
+   * definitions of different values is a list of definitions.
    */
-  readonly expiresAtMs?: (key: string, value: Value) => number | undefined
+  expiresAtMs?(key: string, value: Value): number | undefined
 }
 
 /** A store as processors see it: synchronous. Reads see the writes of their own cycle first, then of the one that commits, then the disk. */

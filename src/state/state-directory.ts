@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir, realpath, rename, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+
+import { errorCodeOf, StreamsError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { MemoryStoreBackend } from './memory-store-backend.ts'
+import { RocksdbDatabase, type RocksdbOptions } from './rocksdb-database.ts'
+import { RocksdbStoreBackend } from './rocksdb-store-backend.ts'
+import { rocksdbError } from './rocksdb-error.ts'
+import { checkName } from './store-key.ts'
+import type { StateDirectory, StoreBackend, StoreDefinition } from './store.ts'
+
+export interface StateDirectoryOptions {
+  /** Where the stores of all applications lie; made if it does not exist. */
+  readonly path: string
+  /** Has a directory of its own below `path`. Letters, digits, `.`, `_`, `-`. */
+  readonly applicationId: string
+  readonly log: Logger
+  readonly rocksdb?: RocksdbOptions
+}
+
+/**
+ * Takes the state directory for this process. Stores lie in `<path>/<applicationId>/<taskId>/<storeName>/`. A small RocksDB
+ * beside them, `instance`, keeps what is remembered; its file lock is the ownership, and the kernel gives it back whenever the
+ * process dies. Throws STATE_LOCKED, ENVIRONMENT_MISSING, DISK_FULL, CONFIGURATION_INVALID.
+ */
+export async function openStateDirectory(options: StateDirectoryOptions): Promise<StateDirectory> {
+  checkName('application id', options.applicationId)
+  const path = await makeDirectory(resolve(options.path, options.applicationId))
+  try {
+    const instance = await RocksdbDatabase.open(join(path, 'instance'), {
+      writeBufferBytes: 64 * 1024,
+    })
+    return new DiskStateDirectory(path, instance, options)
+  } catch (error) {
+    throw lockFailure(error, path)
+  }
+}
+
+class DiskStateDirectory implements StateDirectory {
+  readonly #path: string
+  readonly #instance: RocksdbDatabase
+  readonly #log: Logger
+  readonly #rocksdb: RocksdbOptions
+  readonly #backends = new Map<string, ClosableBackend>()
+  readonly #remembered = new Map<string, Promise<string>>()
+  #closed: Promise<void> | undefined
+
+  constructor(path: string, instance: RocksdbDatabase, options: StateDirectoryOptions) {
+    this.#path = path
+    this.#instance = instance
+    this.#log = options.log
+    this.#rocksdb = options.rocksdb ?? {}
+  }
+
+  remember(name: string, make: () => string): Promise<string> {
+    const known = this.#remembered.get(name)
+    if (known !== undefined) return known
+    const text = this.#readOrMake(name, make)
+    this.#remembered.set(name, text)
+    // A failure is not remembered: the next call tries again.
+    text.catch(() => this.#remembered.delete(name))
+    return text
+  }
+
+  async open(taskId: string, store: StoreDefinition): Promise<StoreBackend> {
+    if (this.#closed !== undefined) throw new StreamsError('CLOSED', `${this.#path} is closed`)
+    const path = this.#pathOf(taskId, store)
+    await this.#untilClosed(path)
+    const backend = await this.#openBackend(path, store)
+    this.#backends.set(path, backend)
+    return backend
+  }
+
+  /** Renames first: a process that dies in the middle leaves no half of a store behind under the store's name. */
+  async destroy(taskId: string, store: StoreDefinition): Promise<void> {
+    const path = this.#pathOf(taskId, store)
+    await this.#untilClosed(path)
+    const doomed = join(this.#path, `~${taskId}~${store.name}`)
+    await rm(doomed, { recursive: true, force: true })
+    if (!existsSync(path)) return
+    await rename(path, doomed)
+    await rm(doomed, { recursive: true, force: true })
+    this.#log.info({ event: 'store-destroyed', path }, 'deleted a local store')
+  }
+
+  path(fileName: string): string {
+    checkName('file', fileName)
+    return join(this.#path, fileName)
+  }
+
+  /** Closes the stores that are still open, then gives the ownership back. */
+  close(): Promise<void> {
+    this.#closed ??= this.#closeAll()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #closeAll(): Promise<void> {
+    await Promise.all(Array.from(this.#backends.values(), backend => backend.close()))
+    await this.#instance.close()
+  }
+
+  async #readOrMake(name: string, make: () => string): Promise<string> {
+    const key = Buffer.from(name)
+    const [known] = await this.#instance.getMany([key])
+    if (known) return known.toString('utf8')
+    const text = make()
+    await this.#instance.write([{ key, value: Buffer.from(text) }])
+    await this.#instance.flush()
+    return text
+  }
+
+  #openBackend(path: string, store: StoreDefinition): Promise<ClosableBackend> {
+    if (store.kind === 'memory') return Promise.resolve(new MemoryStoreBackend())
+    return RocksdbStoreBackend.open(path, this.#rocksdb)
+  }
+
+  async #untilClosed(path: string): Promise<void> {
+    const backend = this.#backends.get(path)
+    if (backend === undefined) return
+    assert(backend.closed, `${path} is still open`)
+    await backend.close()
+    this.#backends.delete(path)
+  }
+
+  #pathOf(taskId: string, store: StoreDefinition): string {
+    checkName('task', taskId)
+    checkName('store', store.name)
+    return join(this.#path, taskId, store.name)
+  }
+}
+
+type ClosableBackend = StoreBackend & { readonly closed: boolean }
+
+/** The real path: one directory under two names (a link) has one lock. */
+async function makeDirectory(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true })
+    return await realpath(path)
+  } catch (error) {
+    throw rocksdbError(error, `make the state directory ${path}`)
+  }
+}
+
+function lockFailure(error: unknown, path: string): StreamsError {
+  const code = errorCodeOf(error)
+  if (code === 'STATE_LOCKED') {
+    const message = `the state directory ${path} is in use by another live process: stop it, or give this one its own --state-dir`
+    return new StreamsError('STATE_LOCKED', message, { cause: error })
+  }
+  if (code !== 'STORE_CORRUPTED') return error as StreamsError
+  // What a person must look at: deleting a lock that somebody else may hold is how two processes come to own one directory.
+  const message = `the lock of the state directory cannot be opened: when no process uses it, delete ${join(path, 'instance')} and start again`
+  return new StreamsError('CONFIGURATION_INVALID', message, { cause: error })
+}
