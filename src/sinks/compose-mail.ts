@@ -1,0 +1,42 @@
+import { isAscii } from 'node:buffer'
+import { StreamsError } from '../errors.ts'
+import { checkMail } from './check-mail.ts'
+import { sha256Hex, type ComposedMail, type MailEncoder } from './composed-mail.ts'
+import { needsSmtpUtf8 } from './mail-address.ts'
+import { mailComposerEncoder } from './mail-composer-encoder.ts'
+import type { MailRequest } from './mail-request.ts'
+import { messageId, requestDigest } from './message-id.ts'
+
+/**
+ * Composes the message: a pure function of its arguments, so that every try of a request, by any owner, is byte-equal.
+ * Rejects with RECORD_UNDECODABLE for a request that could inject a header.
+ */
+export async function composeMail(
+  request: MailRequest,
+  firstSeenMs: number,
+  fromDefault: string,
+  encode: MailEncoder = mailComposerEncoder,
+): Promise<ComposedMail> {
+  const from = request.from ?? fromDefault
+  const wrong = checkMail(request, from)
+  if (wrong !== null) throw new StreamsError('RECORD_UNDECODABLE', wrong)
+
+  const { source, requestId } = request
+  const identity = {
+    from,
+    messageId: messageId(source, requestId, firstSeenMs, from),
+    boundary: requestDigest(source, requestId, firstSeenMs).slice(0, 26),
+    date: new Date(firstSeenMs),
+  }
+  const bytes = await encode(request, identity)
+  const visible = [from, ...request.to, ...request.cc]
+  if (request.replyTo !== null) visible.push(request.replyTo)
+  return {
+    messageId: identity.messageId,
+    from,
+    bytes,
+    contentHash: sha256Hex(bytes),
+    eightBit: !isAscii(bytes),
+    smtpUtf8: visible.some(needsSmtpUtf8),
+  }
+}

@@ -1,0 +1,77 @@
+import type { ConnectionOptions } from 'node:tls'
+import { systemClock, type Clock } from '../clock.ts'
+import { StreamsError } from '../errors.ts'
+import { silentLogger, type Logger } from '../log.ts'
+import { parseSmtpUrl, type SmtpEndpoint } from './smtp-url.ts'
+
+export interface SmtpSinkOptions {
+  /** `smtp://[user:password@]host[:port]`: STARTTLS when offered, certificate not checked. `smtps://…`: verified. */
+  readonly url: string
+  /** The sender of requests that name none: a bare address. */
+  readonly from: string
+  /** Connections to the relay, 1 to 1000: tries that may be under way at once. @default 20 */
+  readonly connectionsMax?: number
+  /** Lets user and password travel in clear text to a host that is not loopback. @default false */
+  readonly insecureAuth?: boolean
+  /** More for `node:tls`, such as `ca`. */
+  readonly tls?: ConnectionOptions
+  /** What EHLO says. @default the machine's name, or [127.0.0.1] when that is no domain */
+  readonly clientName?: string
+  /** Longest wait for name lookup, TCP and TLS, milliseconds. @default 30_000 */
+  readonly connectTimeoutMs?: number
+  /** Longest wait for the greeting, milliseconds. @default 60_000 */
+  readonly greetingTimeoutMs?: number
+  /** Longest wait for any other reply before the body, milliseconds. @default 60_000 */
+  readonly replyTimeoutMs?: number
+  /** Body and hold together, milliseconds: some relays close after 10 s under stress. @default 5_000 */
+  readonly holdTimeoutMs?: number
+  /** Silence after the final dot that ends in doubt, milliseconds (RFC 5321 section 4.5.3.2.6). @default 600_000 */
+  readonly dotTimeoutMs?: number
+  /** How long a connection is kept unused, milliseconds. @default 30_000 */
+  readonly idleTimeoutMs?: number
+  /** Mails after which a connection is replaced. @default 100 */
+  readonly mailsPerConnectionMax?: number
+  readonly clock?: Clock
+  readonly log?: Logger
+}
+
+export type ResolvedSmtpOptions = Required<Omit<SmtpSinkOptions, 'url' | 'clientName'>> & {
+  readonly endpoint: SmtpEndpoint
+  readonly clientName: string | null
+}
+
+const defaults = Object.freeze({
+  connectionsMax: 20,
+  insecureAuth: false,
+  tls: Object.freeze({}),
+  clientName: null,
+  connectTimeoutMs: 30_000,
+  greetingTimeoutMs: 60_000,
+  replyTimeoutMs: 60_000,
+  holdTimeoutMs: 5_000,
+  dotTimeoutMs: 600_000,
+  idleTimeoutMs: 30_000,
+  mailsPerConnectionMax: 100,
+  clock: systemClock,
+  log: silentLogger,
+})
+
+/** Copies, fills in and checks. Throws CONFIGURATION_INVALID. */
+export function resolveSmtpOptions(options: SmtpSinkOptions): ResolvedSmtpOptions {
+  const { url, ...rest } = options
+  const resolved = { ...defaults, ...rest, endpoint: parseSmtpUrl(url) }
+  inRange('connectionsMax', resolved.connectionsMax, 1000)
+  inRange('mailsPerConnectionMax', resolved.mailsPerConnectionMax, 1_000_000)
+  for (const name of ['connect', 'greeting', 'reply', 'hold', 'dot', 'idle'] as const) {
+    inRange(`${name}TimeoutMs`, resolved[`${name}TimeoutMs`], 3_600_000)
+  }
+  if (!/^[^\s@]+@[^\s@]+$/.test(resolved.from)) {
+    throw new StreamsError('CONFIGURATION_INVALID', `from is not a bare address: ${resolved.from}`)
+  }
+  return resolved
+}
+
+function inRange(name: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return
+  throw new StreamsError('CONFIGURATION_INVALID', `${name} is ${value}; allowed: 1 to ${max}`)
+}

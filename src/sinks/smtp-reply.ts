@@ -1,0 +1,38 @@
+/** What a reply to the final dot says (RFC 5321 section 4.2.1): 2yz, 4yz, 5yz, and everything that is none of them. */
+export type ReplyKind = 'done' | 'deferred' | 'refused' | 'garbage'
+
+export interface SmtpReply {
+  readonly kind: ReplyKind
+  /** 421: the relay closes the connection, whatever it was asked. */
+  readonly closing: boolean
+  /** Code, enhanced code and text in one line; see `oneLine`. */
+  readonly line: string
+}
+
+const lineLengthMax = 512
+const kinds: Readonly<Record<string, ReplyKind>> = { 2: 'done', 4: 'deferred', 5: 'refused' }
+
+/** Text from outside in one line of at most 512 characters without control or format characters: it goes to logs, topics and terminals. */
+export function oneLine(text: string): string {
+  const line = text.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
+  return line.length <= lineLengthMax ? line : line.slice(0, lineLengthMax).toWellFormed()
+}
+
+/**
+ * Reads one reply, of one line or several. Every line must carry the same code: a reply that contradicts itself, or has
+ * a code that is not three digits, is garbage, and after the final dot garbage is no answer.
+ */
+export function parseReply(raw: string): SmtpReply {
+  const lines = raw.split(/\r?\n/)
+  const code = /^[2-5]\d\d(?=[ -]|$)/.exec(raw)?.[0]
+  const agreed =
+    code !== undefined && lines.every(line => /^\d{3}(?=[ -]|$)/.exec(line)?.[0] === code)
+  if (!agreed) return { kind: 'garbage', closing: false, line: oneLine(raw) }
+
+  const texts = lines.map(line => line.slice(4).trim())
+  const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(texts[0] ?? '')?.[0]
+  const withoutCode = (text: string): string =>
+    enhanced !== undefined && text.startsWith(enhanced) ? text.slice(enhanced.length).trim() : text
+  const line = oneLine([code, enhanced ?? '', ...texts.map(withoutCode)].join(' '))
+  return { kind: kinds[code.charAt(0)] ?? 'garbage', closing: code === '421', line }
+}

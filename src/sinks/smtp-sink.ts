@@ -1,0 +1,182 @@
+import { describeError } from '../errors.ts'
+import {
+  failedAttempt,
+  joinLists,
+  settledByRecipients,
+  type TargetLists,
+} from './attempt-outcome.ts'
+import { composeMail } from './compose-mail.ts'
+import type { ComposedMail } from './composed-mail.ts'
+import { HeldSend, type HeldEnvelope } from './held-send.ts'
+import { envelopeAddress } from './mail-address.ts'
+import type { MailRequest } from './mail-request.ts'
+import { messageId } from './message-id.ts'
+import { refusedByCapabilities } from './relay-capabilities.ts'
+import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
+import {
+  resolveSmtpOptions,
+  type ResolvedSmtpOptions,
+  type SmtpSinkOptions,
+} from './smtp-options.ts'
+import { SmtpPool } from './smtp-pool.ts'
+import { oneLine } from './smtp-reply.ts'
+
+/** Mails over SMTP, up to the final dot in `prepare` and with it in `perform`. */
+export class SmtpSink implements Sink<MailRequest> {
+  readonly concurrencyMax: number
+  readonly #options: ResolvedSmtpOptions
+  readonly #pool: SmtpPool
+  readonly #sends = new Set<HeldSend>()
+
+  /** Throws CONFIGURATION_INVALID. Connects to nothing yet. */
+  constructor(options: SmtpSinkOptions) {
+    this.#options = resolveSmtpOptions(options)
+    this.#pool = new SmtpPool(this.#options)
+    this.concurrencyMax = this.#options.connectionsMax
+  }
+
+  async prepare(
+    attempt: SinkAttempt<MailRequest>,
+    signal: AbortSignal,
+  ): Promise<PreparedAttempt | FailedAttempt> {
+    let mail: ComposedMail
+    try {
+      mail = await composeMail(attempt.request, attempt.firstSeenMs, this.#options.from)
+    } catch (error) {
+      // Validation lets no such request through, and no later try could make it a mail.
+      const reply = oneLine(`554 5.6.0 ${describeError(error)}`)
+      const refused = attempt.targets.map(target => ({ target, reply }))
+      return this.#failed(this.#messageId(attempt), reply, { refused, deferred: [] }, false)
+    }
+    const first = await this.#try(attempt.targets, mail, signal, false)
+    // The relay had forgotten an idle connection: nothing was said on it, so this try has not begun.
+    return first === 'stale' ? this.#tryFresh(attempt.targets, mail, signal) : first
+  }
+
+  async close(): Promise<void> {
+    for (const send of this.#sends) send.destroy('the sink was closed')
+    await this.#pool.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #tryFresh(
+    targets: readonly string[],
+    mail: ComposedMail,
+    signal: AbortSignal,
+  ): Promise<PreparedAttempt | FailedAttempt> {
+    const second = await this.#try(targets, mail, signal, true)
+    return second === 'stale' ? this.#failed(mail.messageId, 'no connection', none, true) : second
+  }
+
+  async #try(
+    targets: readonly string[],
+    mail: ComposedMail,
+    signal: AbortSignal,
+    fresh: boolean,
+  ): Promise<PreparedAttempt | FailedAttempt | 'stale'> {
+    const { clock, endpoint, log } = this.#options
+    const stopped = (): FailedAttempt =>
+      this.#failed(
+        mail.messageId,
+        this.#pool.closed ? 'the sink is closed' : 'stopped before the final dot',
+        none,
+        false,
+      )
+    const lent = await this.#pool
+      .acquire(signal, fresh)
+      .catch((error: unknown) => describeError(error))
+    if (lent === null) return stopped()
+    if (typeof lent === 'string') {
+      log.warn({ event: 'smtp-unavailable', relay: endpoint.name, reason: lent })
+      return this.#failed(mail.messageId, lent, none, true)
+    }
+
+    const { link, reused } = lent
+    const incapable = refusedByCapabilities(link, mail, targets)
+    const able = targets.filter(target => !incapable.some(refusal => refusal.target === target))
+    if (able.length === 0) {
+      this.#pool.release(link, 'clean')
+      return this.#failed(
+        mail.messageId,
+        incapable[0]?.reply ?? '',
+        { refused: incapable, deferred: [] },
+        false,
+      )
+    }
+
+    const recipients = Map.groupBy(able, envelopeAddress)
+    const targetsOf = (recipient: string): readonly string[] => recipients.get(recipient) ?? []
+    const { bytes, eightBit } = mail
+    const envelope = {
+      from: envelopeAddress(mail.from),
+      to: [...recipients.keys()],
+      bytes,
+      eightBit,
+    }
+    const send: HeldSend = new HeldSend(link, envelope, {
+      clock,
+      times: this.#options,
+      release: reuse => {
+        this.#sends.delete(send)
+        this.#pool.release(link, reuse)
+      },
+    })
+    this.#sends.add(send)
+    const stop = (): void => send.abandon('stopped before the final dot')
+    signal.addEventListener('abort', stop, { once: true })
+    const result = await send.prepare()
+    signal.removeEventListener('abort', stop)
+
+    if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
+    if (signal.aborted || this.#pool.closed) return stopped()
+    if (reused && (!result.answered || (result.at === 'mail' && result.reply?.closing === true)))
+      return 'stale'
+    const { messageId: id } = mail
+    const failed = failedAttempt(result, {
+      targets: able,
+      targetsOf,
+      messageId: id,
+      relay: endpoint.name,
+    })
+    return { ...failed, refused: [...incapable, ...failed.refused] }
+  }
+
+  #prepared(
+    send: HeldSend,
+    held: HeldEnvelope,
+    mail: ComposedMail,
+    incapable: TargetLists['refused'],
+    targetsOf: (recipient: string) => readonly string[],
+  ): PreparedAttempt {
+    return {
+      kind: 'prepared',
+      accepted: held.accepted.flatMap(targetsOf),
+      ...joinLists([
+        { refused: incapable, deferred: [] },
+        settledByRecipients(held.rejected, targetsOf),
+      ]),
+      messageId: mail.messageId,
+      contentHash: mail.contentHash,
+      relay: this.#options.endpoint.name,
+      perform: mayPerform => send.perform(mayPerform),
+      abandon: () => send.abandon('abandoned before the final dot'),
+      lost: send.lost,
+    }
+  }
+
+  /** A try that never reached MAIL. */
+  #failed(id: string, reply: string, lists: TargetLists, unavailable: boolean): FailedAttempt {
+    const relay = this.#options.endpoint.name
+    return { kind: 'failed', reached: false, ...lists, unavailable, reply, messageId: id, relay }
+  }
+
+  #messageId({ request, firstSeenMs }: SinkAttempt<MailRequest>): string {
+    const { source, requestId, from } = request
+    return messageId(source, requestId, firstSeenMs, from ?? this.#options.from)
+  }
+}
+
+const none: TargetLists = Object.freeze({ refused: [], deferred: [] })
