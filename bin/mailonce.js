@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+// Finds a Node that can run mailonce and runs it there. Any Node from 18 on has to be able to read this file.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+
+if (major > 24 || (major === 24 && minor >= 6)) await runHere()
+else runInBundledNode()
+
+function die() {
+  process.kill(process.pid, 'SIGKILL')
+}
+
+async function runHere() {
+  // With an IPC channel the parent is the launcher below. A parent that is gone was killed: this process ends the same
+  // way, because a successor would otherwise meet a second owner of its instance id.
+  if (process.env.MAILONCE_LAUNCHED === '1') {
+    delete process.env.MAILONCE_LAUNCHED
+    if (!process.connected) die()
+    process.once('disconnect', die)
+    process.channel?.unref()
+  }
+  try {
+    const { main } = await import(mainModule().href)
+    process.exit(await main(process.argv.slice(2)))
+  } catch (error) {
+    process.stderr.write(`mailonce: ${explain(error)}\n`)
+    process.exit(1)
+  }
+}
+
+/** The sources of a checkout win over a dist that may be stale; a published package has only its dist. */
+function mainModule() {
+  const source = new URL('../src/cli/main.ts', import.meta.url)
+  return existsSync(source) ? source : new URL('../dist/cli/main.js', import.meta.url)
+}
+
+function explain(error) {
+  const message = error instanceof Error ? error.message : String(error)
+  if (!message.includes('libatomic.so.1')) return message
+  return 'the system library libatomic is missing: install it (on Debian: apt-get install libatomic1)'
+}
+
+function runInBundledNode() {
+  const node = bundledNode()
+  if (node === undefined) {
+    process.stderr.write(
+      `mailonce: needs Node 24.6 or newer, and this is ${process.versions.node}: install a newer Node, ` +
+        'or install mailonce with its optional dependencies, which bring one for Linux on x64 and arm64\n',
+    )
+    process.exit(1)
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, MAILONCE_LAUNCHED: '1' },
+  })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.once('error', error => {
+    process.stderr.write(`mailonce: ${node} does not run: ${error.message}\n`)
+    process.exit(1)
+  })
+  child.once('exit', (code, signal) => endLike(code, signal))
+}
+
+function endLike(code, signal) {
+  if (signal === null) process.exit(code ?? 1)
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+  // A signal that does not end this process is told the way a shell tells it.
+  process.exitCode = 128 + constants.signals[signal]
+}
+
+function bundledNode() {
+  if (process.platform !== 'linux') return undefined
+  try {
+    return createRequire(import.meta.url).resolve(`node-linux-${process.arch}/bin/node`)
+  } catch {
+    return undefined
+  }
+}
