@@ -1,0 +1,77 @@
+import type { ManualClock } from './manual-clock.ts'
+
+/** How long a simulation runs; whichever comes first. Without `until` it runs to its limits, or until nothing is left to do. */
+export interface RunOptions {
+  readonly until?: () => boolean
+  /** Simulated time at most, milliseconds. @default one hour */
+  readonly withinMs?: number
+  /** Steps at most: a step is one timer or one completion, and all that follows from it without waiting. @default 1,000,000 */
+  readonly stepsMax?: number
+}
+
+/**
+ * - `done`: `until` became true; `idle`: nothing is scheduled any more; `late`: `withinMs` has passed;
+ * - `stopped`: `stepsMax` steps were made.
+ */
+export type RunEnd = 'done' | 'idle' | 'late' | 'stopped'
+
+const hourMs = 3_600_000
+
+/**
+ * Drives a simulation: lets everything run that can run, and only then moves the clock to the next timer and fires it
+ * alone. What is awaited in the simulated code must come from the simulation (its clock, broker, disk); then two runs with one seed
+ * are equal step by step, and a run can be broken off after each of its steps.
+ */
+export class SimulationScheduler {
+  readonly #clock: ManualClock
+  #steps = 0
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock
+  }
+
+  /** Steps made so far. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  async run(options: RunOptions = {}): Promise<RunEnd> {
+    const { until, withinMs = hourMs, stepsMax = 1_000_000 } = options
+    const endMs = this.#clock.monotonicMs() + withinMs
+    const lastStep = this.#steps + stepsMax
+
+    for (;;) {
+      await microtasksDrained()
+      if (until?.() === true) return 'done'
+      const nextMs = this.#clock.nextDueMs
+      if (nextMs === undefined) return 'idle'
+      if (nextMs > endMs) {
+        this.#clock.advance(endMs - this.#clock.monotonicMs())
+        return 'late'
+      }
+      if (this.#steps >= lastStep) return 'stopped'
+      this.#steps += 1
+      this.#clock.fireNext()
+    }
+  }
+
+  /** Runs until the promise has settled and returns what it did; throws when that does not happen within the limits. */
+  async settle<T>(promise: Promise<T>, options: Omit<RunOptions, 'until'> = {}): Promise<T> {
+    let settled = false
+    const watched = promise.finally(() => {
+      settled = true
+    })
+    // Whoever awaits `settle` hears of a rejection; this only keeps it from being called unhandled meanwhile.
+    watched.catch(() => undefined)
+    const end = await this.run({ ...options, until: () => settled })
+    if (end !== 'done') throw new Error(`the simulation ended (${end}) before the promise settled`)
+    return watched
+  }
+}
+
+/** One turn of the event loop: by then all continuations that wait for nothing but each other have run. */
+function microtasksDrained(): Promise<void> {
+  return new Promise(resolve => {
+    setImmediate(resolve)
+  })
+}
