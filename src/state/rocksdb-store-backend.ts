@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { StreamsError } from '../errors.ts'
 import { RocksdbDatabase, type KeyRange, type RocksdbOptions } from './rocksdb-database.ts'
+import { rocksdbError } from './rocksdb-error.ts'
 import { checkKey } from './store-key.ts'
 import type { ChangelogPosition, StoreBackend, StoreWrite } from './store.ts'
 
@@ -23,8 +24,7 @@ export class RocksdbStoreBackend implements StoreBackend {
 
   /** Makes the directory. Throws STORE_CORRUPTED for what is there but is not a whole store. */
   static async open(path: string, options: RocksdbOptions = {}): Promise<RocksdbStoreBackend> {
-    await mkdir(path, { recursive: true })
-    await checkFiles(path)
+    await prepareFiles(path)
     const database = await RocksdbDatabase.open(path, options)
     try {
       await checkRows(database)
@@ -81,8 +81,12 @@ export class RocksdbStoreBackend implements StoreBackend {
  * RocksDB takes a directory without its CURRENT file for a new database and begins an empty one in silence: what was half
  * deleted, or never quite made, is corrupted instead. It also keeps a thousand old logs of its own; nobody reads them.
  */
-async function checkFiles(path: string): Promise<void> {
-  const names = await readdir(path)
+async function prepareFiles(path: string): Promise<void> {
+  const names = await mkdir(path, { recursive: true })
+    .then(() => readdir(path))
+    .catch((error: unknown) => {
+      throw rocksdbError(error, `open ${path}`)
+    })
   if (names.length > 0 && !existsSync(join(path, 'CURRENT')))
     throw new StreamsError('STORE_CORRUPTED', `${path} has files but no CURRENT: it is not whole`)
   const oldLogs = names.filter(name => name.startsWith('LOG.old.'))

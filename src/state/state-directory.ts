@@ -144,7 +144,9 @@ async function makeDirectory(path: string): Promise<string> {
     await mkdir(path, { recursive: true })
     return await realpath(path)
   } catch (error) {
-    throw rocksdbError(error, `make the state directory ${path}`)
+    const failure = rocksdbError(error, `make the state directory ${path}`)
+    if (failure.code !== 'STORE_CORRUPTED') throw failure
+    throw new StreamsError('CONFIGURATION_INVALID', failure.message, { cause: error })
   }
 }
 
