@@ -113,17 +113,22 @@ export class MemoryProducer implements TransactionalProducer {
   }
 
   abort(): Promise<void> {
-    return this.#alone('abort', ['ready', 'open', 'failed', 'unknown', 'fenced'], async session => {
+    return this.#alone('abort', ['ready', 'open', 'failed', 'unknown'], async session => {
       if (this.#status === 'ready') return
       const request = this.#endRequest(session, false)
       this.#begin(await requestUntilAnswered(this.#connection, request, this.#deadlineMs()))
     })
   }
 
-  /** Sends nothing: an open transaction ends by its time-out or by the successor's `init`. */
-  close(): Promise<void> {
+  /** An open transaction is aborted, with one try: readers would wait for its time-out. */
+  async close(): Promise<void> {
+    const isOpen = this.#status === 'open' && !this.#busy
     this.#status = 'closed'
-    return Promise.resolve()
+    if (!isOpen || this.#session === undefined) return
+    await this.#connection.network.send(
+      this.#connection.process,
+      this.#endRequest(this.#session, false),
+    )
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -216,6 +221,8 @@ export class MemoryProducer implements TransactionalProducer {
   ): Promise<T> {
     if (this.#status === 'closed')
       throw new StreamsError('CLOSED', `${call} on the closed producer of ${this.#target}`)
+    if (this.#status === 'fenced' && call !== 'init')
+      throw new StreamsError('TRANSACTION_FENCED', `${call}: ${this.#target} was fenced before`)
     if (this.#busy || !allowed.includes(this.#status))
       throw new StreamsError(
         'INTERNAL',
