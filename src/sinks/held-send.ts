@@ -97,7 +97,9 @@ export class HeldSend {
     const { connection, socket } = this.#link
     this.#link.mails += 1
     this.#link.onEnd = (reason, error) => this.#onEnd(reason, error)
-    socket.on('data', this.#onReply)
+    // Before nodemailer's own listener: what it makes of the reply depends on there being one.
+    socket.prependListener('data', this.#onReply)
+    socket.on('end', this.#onRelayClosing)
     this.#awaitReply()
     // A whole stream would be more than nodemailer asks for: it listens, pipes and destroys.
     const body = {
@@ -140,6 +142,13 @@ export class HeldSend {
   readonly #onReply = (): void => {
     this.#answered = true
     if (this.#phase === 'envelope') this.#awaitReply()
+  }
+
+  /** nodemailer waits until the rest of the body is written, which a relay that has closed may never read. */
+  readonly #onRelayClosing = (): void => {
+    setImmediate(() => {
+      if (this.#phase === 'body') this.#end('the relay closed the connection', 'drop')
+    })
   }
 
   #awaitReply(): void {
@@ -239,7 +248,7 @@ export class HeldSend {
     this.#phase = 'ended'
     this.#reason = reason
     this.#cancelTimer()
-    this.#link.socket.off('data', this.#onReply)
+    this.#link.socket.off('data', this.#onReply).off('end', this.#onRelayClosing)
     this.#link.onEnd = () => undefined
     if (reuse === 'drop') this.#link.drop()
     this.#release(reuse)

@@ -34,7 +34,7 @@ export interface SmtpScript {
   readonly body?: SmtpStep
   readonly dot?: SmtpStep | ((message: string) => SmtpStep)
   readonly rset?: SmtpStep
-  /** Takes no more bytes after the reply to DATA. */
+  /** Takes no more bytes after the first ones of a body. */
   readonly stopsReading?: boolean
 }
 

@@ -11,6 +11,8 @@ export interface AcceptedMail {
   readonly data: string
 }
 
+const noSender = reply('503 5.5.1 MAIL first')
+
 /** One connection to the scripted relay: a real SMTP conversation whose every answer the script decides. */
 export class SmtpSession {
   readonly commands: string[] = []
@@ -24,7 +26,7 @@ export class SmtpSession {
   #socket: Socket
   #input = ''
   #body: string | null = null
-  #from = ''
+  #from: string | null = null
   #to: string[] = []
 
   constructor(
@@ -82,7 +84,7 @@ export class SmtpSession {
     const body = this.#body ?? ''
     const end = body.startsWith('.\r\n') ? 0 : body.indexOf('\r\n.\r\n')
     if (end < 0) {
-      if (first && body !== '' && this.#script.body !== undefined) this.#do(this.#script.body)
+      if (first && body !== '') this.#onBodyBegins()
       return false
     }
     const terminatorLength = end === 0 ? 3 : 5
@@ -99,7 +101,7 @@ export class SmtpSession {
     const step = typeof dot === 'function' ? dot(data) : dot
     // A relay that has said 250 has the mail, and so may one that hangs up before it says so.
     if (step.say === '' || step.say.startsWith('2')) {
-      this.#onAccepted({ connection: this.#number, from: this.#from, to: this.#to, data })
+      this.#onAccepted({ connection: this.#number, from: this.#from ?? '', to: this.#to, data })
     }
     this.#to = []
     this.#do(step)
@@ -122,7 +124,7 @@ export class SmtpSession {
         return this.#do(step)
       }
       case 'RCPT': {
-        const { rcpt = friendly.rcpt } = this.#script
+        const { rcpt = this.#from === null ? noSender : friendly.rcpt } = this.#script
         const step = typeof rcpt === 'function' ? rcpt(address) : rcpt
         if (step.say.startsWith('2')) this.#to.push(address)
         return this.#do(step)
@@ -130,6 +132,7 @@ export class SmtpSession {
       case 'DATA':
         return this.#startData()
       case 'RSET':
+        this.#from = null
         this.#to = []
         return this.#do(this.#script.rset ?? friendly.rset)
       case 'QUIT':
@@ -165,7 +168,11 @@ export class SmtpSession {
         : (this.#script.data ?? friendly.data)
     if (step.say.startsWith('354') && !step.hangUp) this.#body = ''
     this.#do(step)
+  }
+
+  #onBodyBegins(): void {
     if (this.#script.stopsReading === true) this.#socket.pause()
+    if (this.#script.body !== undefined) this.#do(this.#script.body)
   }
 
   #do(step: SmtpStep): void {
