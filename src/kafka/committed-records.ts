@@ -1,0 +1,158 @@
+import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka'
+import { StreamsError } from '../errors.ts'
+import {
+  partitionKey,
+  type ConsumedRecord,
+  type Header,
+  type TopicPartition,
+} from '../runtime/ports.ts'
+import {
+  abortMarkerType,
+  batchLayout,
+  batchPrefixBytes,
+  compressionMask,
+  controlFlag,
+  logAppendTimeFlag,
+  transactionalFlag,
+} from './record-batch-format.ts'
+import { ByteReader, readInt64 } from './varint.ts'
+
+/** A transaction that the broker says was aborted: its producer and its first offset in the partition. */
+export interface AbortedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+}
+
+export interface CommittedRecords {
+  readonly records: readonly ConsumedRecord[]
+  /** Past everything that was looked at. */
+  readonly nextOffset: number
+}
+
+const noHeaders: readonly Header[] = Object.freeze([])
+
+/**
+ * The committed records of one fetch response from `fromOffset` on. The response was asked for with read_committed, so it ends before
+ * the first open transaction, and it names the aborted ones.
+ *
+ * An aborted range of a producer begins at `firstOffset` and ends at its next ABORT marker. So the ranges, in order of their
+ * beginnings, enter a set as the batches reach them and leave it with their marker: a producer that aborted twice enters twice. A marker in
+ * a later response changes nothing: that response names the transaction again. A marker without a range (an empty abort) removes nothing.
+ */
+export function committedRecords(
+  at: TopicPartition,
+  bytes: Buffer,
+  abortedTransactions: readonly AbortedTransaction[],
+  fromOffset: number,
+): CommittedRecords {
+  const aborted = abortedTransactions.toSorted((a, b) => a.firstOffset - b.firstOffset)
+  const inAbortedRange = new Set<number>()
+  let nextAborted = 0
+  const records: ConsumedRecord[] = []
+  let nextOffset = fromOffset
+  // The broker cuts the last batch where its limit of bytes lies; it comes whole in the next response.
+  for (let start = 0; start + batchPrefixBytes <= bytes.length;) {
+    const end = start + batchPrefixBytes + bytes.readInt32BE(start + batchLayout.length)
+    if (end > bytes.length) break
+    const batch = bytes.subarray(start, end)
+    start = end
+    const lastOffset =
+      readInt64(batch, batchLayout.baseOffset) + batch.readInt32BE(batchLayout.lastOffsetDelta)
+    if (lastOffset < fromOffset) continue
+    verify(at, batch)
+    for (
+      ;
+      nextAborted < aborted.length && aborted[nextAborted]!.firstOffset <= lastOffset;
+      nextAborted += 1
+    )
+      inAbortedRange.add(aborted[nextAborted]!.producerId)
+    const attributes = batch.readInt16BE(batchLayout.attributes)
+    const producerId = readInt64(batch, batchLayout.producerId)
+    if ((attributes & controlFlag) !== 0) {
+      if (isAbortMarker(batch)) inAbortedRange.delete(producerId)
+    } else if ((attributes & transactionalFlag) === 0 || !inAbortedRange.has(producerId)) {
+      appendRecords(at, batch, fromOffset, records)
+    }
+    nextOffset = lastOffset + 1
+  }
+  return { records, nextOffset }
+}
+
+/** Damage on the broker's disk must not look like data: Kafka's own consumer compares the checksum as well. */
+function verify(at: TopicPartition, batch: Buffer): void {
+  const magic = batch.readInt8(batchLayout.magic)
+  if (magic !== 2)
+    throw new StreamsError(
+      'INTERNAL',
+      `${partitionKey(at)}: record batches of format ${magic} are not supported`,
+    )
+  if (crc32c(batch.subarray(batchLayout.attributes)) !== batch.readUInt32BE(batchLayout.checksum))
+    throw new StreamsError(
+      'BROKER_UNAVAILABLE',
+      `${partitionKey(at)}: the batch at offset ${readInt64(batch, batchLayout.baseOffset)} is damaged`,
+    )
+}
+
+/** A control record's key is a version and a type. A compacted marker keeps its batch but loses its record: then nothing is open. */
+function isAbortMarker(batch: Buffer): boolean {
+  if (batch.readInt32BE(batchLayout.recordCount) === 0) return false
+  const reader = new ByteReader(batch, batchLayout.records)
+  reader.varint()
+  reader.skip(1)
+  reader.varint()
+  reader.varint()
+  return reader.nullableBytes()?.readInt16BE(2) === abortMarkerType
+}
+
+function appendRecords(
+  at: TopicPartition,
+  batch: Buffer,
+  fromOffset: number,
+  records: ConsumedRecord[],
+): void {
+  const { topic, partition } = at
+  const attributes = batch.readInt16BE(batchLayout.attributes)
+  const baseOffset = readInt64(batch, batchLayout.baseOffset)
+  const baseTimestampMs = readInt64(batch, batchLayout.baseTimestamp)
+  // Under LogAppendTime the broker writes its own time into this one field and leaves the records as they came.
+  const appendedMs =
+    (attributes & logAppendTimeFlag) === 0 ? undefined : readInt64(batch, batchLayout.maxTimestamp)
+  const reader = recordsReader(batch, attributes & compressionMask)
+  for (let count = batch.readInt32BE(batchLayout.recordCount); count > 0; count -= 1) {
+    const length = reader.varint()
+    const end = reader.position + length
+    reader.position += 1
+    const timestampDelta = reader.varint()
+    const offset = baseOffset + reader.varint()
+    if (offset >= fromOffset) {
+      const key = reader.nullableBytes()
+      const value = reader.nullableBytes()
+      const headers = readHeaders(reader)
+      const timestampMs = appendedMs ?? baseTimestampMs + timestampDelta
+      records.push({ topic, partition, offset, timestampMs, key, value, headers })
+    }
+    reader.position = end
+  }
+}
+
+function recordsReader(batch: Buffer, compression: number): ByteReader {
+  if (compression === 0) return new ByteReader(batch, batchLayout.records)
+  const algorithm = compressionsAlgorithmsByBitmask[compression]
+  if (algorithm === undefined)
+    throw new StreamsError(
+      'INTERNAL',
+      `records are compressed by an unknown method: ${compression}`,
+    )
+  return new ByteReader(algorithm.decompressSync(batch.subarray(batchLayout.records)))
+}
+
+function readHeaders(reader: ByteReader): readonly Header[] {
+  const count = reader.varint()
+  if (count === 0) return noHeaders
+  const headers: Header[] = []
+  for (let index = 0; index < count; index += 1) {
+    const key = reader.nullableBytes()?.toString('utf8') ?? ''
+    headers.push({ key, value: reader.nullableBytes() })
+  }
+  return headers
+}
