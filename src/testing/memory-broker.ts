@@ -1,5 +1,6 @@
 import { StreamsError } from '../errors.ts'
 import {
+  partitionKey,
   type ProducedRecord,
   type TopicDescription,
   type TopicPartition,
@@ -100,6 +101,7 @@ export class MemoryBroker {
 
   /** Appends outside any transaction, as other teams' producers do. Throws TOPIC_MISSING. */
   append(records: readonly ProducedRecord[]): void {
-    for (const record of records) this.log(record).append([record], this.appendTimeMs(record.topic))
+    for (const [at, ...more] of Map.groupBy(records, partitionKey).values())
+      if (at !== undefined) this.log(at).append([at, ...more], this.appendTimeMs(at.topic))
   }
 }

@@ -1,9 +1,10 @@
 import type { ManualClock } from './manual-clock.ts'
 
-/** How long a simulation runs; whichever comes first. Without `until` it runs to its limits, or until nothing is left to do. */
+/** How long a simulation runs; whichever comes first. */
 export interface RunOptions {
+  /** Asked after every step. Without it the run ends by its limits, or when nothing is left to do. */
   readonly until?: () => boolean
-  /** Simulated time at most, milliseconds. @default one hour */
+  /** Simulated time at most, milliseconds; without `until` it passes in full, also when nothing is left to do. @default one hour, which does not */
   readonly withinMs?: number
   /** Steps at most: a step is one timer or one completion, and all that follows from it without waiting. @default 1,000,000 */
   readonly stepsMax?: number
@@ -36,18 +37,20 @@ export class SimulationScheduler {
   }
 
   async run(options: RunOptions = {}): Promise<RunEnd> {
-    const { until, withinMs = hourMs, stepsMax = 1_000_000 } = options
-    const endMs = this.#clock.monotonicMs() + withinMs
+    const { until, withinMs, stepsMax = 1_000_000 } = options
+    const endMs = this.#clock.monotonicMs() + (withinMs ?? hourMs)
+    const passesInFull = withinMs !== undefined && until === undefined
     const lastStep = this.#steps + stepsMax
 
     for (;;) {
       await microtasksDrained()
       if (until?.() === true) return 'done'
       const nextMs = this.#clock.nextDueMs
-      if (nextMs === undefined) return 'idle'
-      if (nextMs > endMs) {
+      const isIdle = nextMs === undefined
+      if (isIdle && !passesInFull) return 'idle'
+      if (isIdle || nextMs > endMs) {
         this.#clock.advance(endMs - this.#clock.monotonicMs())
-        return 'late'
+        return isIdle ? 'idle' : 'late'
       }
       if (this.#steps >= lastStep) return 'stopped'
       this.#steps += 1
