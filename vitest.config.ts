@@ -9,6 +9,7 @@ const contract = ['test/contract/**/*.test.ts']
 const simulation = ['test/simulation/**/*.test.ts']
 
 // The groups run one after the other: real servers share two small processors with their tests badly enough.
+// They count from 1 because vitest moves a group 0 with a single worker, all there is on two processors, to the end.
 export default defineConfig({
   test: {
     projects: [
@@ -17,16 +18,16 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...needsServers, ...contract, ...simulation],
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 1 },
         },
       },
-      { test: { name: 'contract', include: contract, sequence: { groupOrder: 0 } } },
+      { test: { name: 'contract', include: contract, sequence: { groupOrder: 1 } } },
       {
         test: {
           name: 'simulation',
           include: simulation,
           testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -37,7 +38,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],
