@@ -245,7 +245,7 @@ test('a secret is in no text that is made of the configuration', async () => {
   const texts = [
     JSON.stringify(values),
     inspect(values, { depth: 9, showHidden: true }),
-    `${values.smtp} ${values.smtpPassword}`,
+    [values.smtp, values.smtpPassword].join(),
   ]
 
   expect(texts.join()).not.toContain(password)
