@@ -1,0 +1,240 @@
+import { StreamsError } from '../errors.ts'
+import type { StoreDefinition } from '../state/store.ts'
+import { partitionForKey } from '../topology/partitioner.ts'
+import type {
+  PrefetchKey,
+  Processor,
+  ProcessorContext,
+  StreamRecord,
+} from '../topology/topology.ts'
+import { contentHash } from './content-hash.ts'
+import {
+  type DedupEntry,
+  horizonKey,
+  isAnswered,
+  requestedAheadMaxMs,
+  type SeenRequest,
+  withAnswered,
+} from './dedup-store.ts'
+import type { DuplicateRequest } from './duplicate-request.ts'
+import { failedBeforeSending } from './failed-before-sending.ts'
+import { identityOf } from './identity.ts'
+import {
+  type FirstPlace,
+  firstPlaceOf,
+  headerNames,
+  originHeaders,
+  textHeader,
+  traceHeaders,
+  traceSeed,
+  withHeaders,
+  withoutOrigin,
+} from './record-headers.ts'
+import type { EmailFailed, EmailRequested, FailureReason } from './records.ts'
+import { topicNames } from './topic-names.ts'
+import { invalidities } from './validate.ts'
+
+export type RequestRecord = StreamRecord<Buffer | string | null, EmailRequested>
+export type DedupOutput = StreamRecord<string, EmailRequested | EmailFailed | DuplicateRequest>
+
+export interface DedupOptions {
+  readonly store: StoreDefinition<DedupEntry>
+  /** The dedup window, milliseconds, by record time. */
+  readonly windowMs: number
+}
+
+/** The sinks below the dedup stage. */
+export const dedupChildren = Object.freeze({
+  accepted: 'accepted',
+  refused: 'refused',
+  misplaced: 'misplaced',
+  duplicates: 'duplicates',
+})
+
+/** One request on its way through the stage. */
+interface Arrival {
+  readonly record: RequestRecord
+  readonly request: EmailRequested
+  readonly place: FirstPlace
+  readonly identity: string
+  /** The task's record time, milliseconds. */
+  readonly nowMs: number
+  readonly context: ProcessorContext<DedupOutput>
+}
+
+/**
+ * Lets every identity through once inside the window. The order of its questions is the contract's: is it the same
+ * record again, a duplicate or a conflict; is it too old; only then, is it valid. Time is record time alone: a clock of
+ * the machine that jumps changes nothing, and a replay decides as the first time.
+ */
+export function dedupProcessor(options: DedupOptions): Processor<RequestRecord, DedupOutput> {
+  return { process: (record, context) => processRequest(record, context, options) }
+}
+
+/** The keys that a request needs. */
+export function dedupPrefetch(
+  store: StoreDefinition<DedupEntry>,
+): (record: StreamRecord) => readonly PrefetchKey[] {
+  const horizon = { store, key: horizonKey }
+  return record => [horizon, { store, key: identityOf((record as RequestRecord).value) }]
+}
+
+function processRequest(
+  record: RequestRecord,
+  context: ProcessorContext<DedupOutput>,
+  options: DedupOptions,
+): void {
+  const request = record.value
+  const place = firstPlaceOf(record, context, topicNames.requested)
+  const nowMs = Math.max(context.streamTimeMs, place.timestampMs)
+  const horizonMs = advanceHorizon(context, options, nowMs)
+  if (partitionForKey(Buffer.from(request.requestId), context.partitions) !== context.partition) {
+    return reroute(record, place, context)
+  }
+
+  const identity = identityOf(request)
+  const arrival: Arrival = { record, request, place, identity, nowMs, context }
+  const store = context.store(options.store)
+  const seen = store.get(identity)
+  if (seen?.kind === 'seen' && seen.countedFromMs >= horizonMs) {
+    if (isAnswered(seen, place)) return context.count('rereads_suppressed')
+    return answerRepeat(arrival, seen, options)
+  }
+
+  if (request.requestedAt < horizonMs || place.timestampMs < horizonMs) {
+    const olderMs = Math.min(request.requestedAt, place.timestampMs)
+    return refuse(
+      arrival,
+      'TOO_OLD',
+      `${dateText(olderMs)} lies further back than the dedup window`,
+    )
+  }
+
+  const accepted = newlySeen(request, place)
+  store.put(identity, accepted)
+  const problems = invalidities(request, place.timestampMs)
+  if (problems.length > 0) return refuse(arrival, 'INVALID', problems.join('; '))
+  accept(arrival)
+}
+
+/**
+ * Moves the horizon to the window's length before now; it never goes back, not even when the window has become longer
+ * since. What is forgotten and what is too old are both measured by it, so nothing can be the one and not the other.
+ */
+function advanceHorizon(
+  context: ProcessorContext<DedupOutput>,
+  options: DedupOptions,
+  nowMs: number,
+): number {
+  const store = context.store(options.store)
+  const entry = store.get(horizonKey)
+  const before = entry?.kind === 'horizon' ? entry.horizonMs : -Infinity
+  const horizonMs = nowMs - options.windowMs
+  if (horizonMs <= before) return before
+  store.put(horizonKey, { kind: 'horizon', horizonMs })
+  return horizonMs
+}
+
+/** To the task that owns the request id. */
+function reroute(
+  record: RequestRecord,
+  place: FirstPlace,
+  context: ProcessorContext<DedupOutput>,
+): void {
+  if (context.origin?.topic !== topicNames.requested) {
+    throw new StreamsError(
+      'TOPIC_MISMATCH',
+      `${context.origin?.topic} and ${topicNames.requested} have not the same number of partitions`,
+    )
+  }
+  context.count('requests_rerouted')
+  context.forward(
+    {
+      ...passedThrough(record),
+      timestampMs: place.timestampMs,
+      headers: withHeaders(record.headers, originHeaders(place)),
+    },
+    dedupChildren.misplaced,
+  )
+}
+
+/** The identity lives from the later of first seen and requestedAt; one too far ahead is INVALID and may not be remembered for years. */
+function newlySeen(request: EmailRequested, place: FirstPlace): SeenRequest {
+  const requestedAtMs = Math.min(request.requestedAt, place.timestampMs + requestedAheadMaxMs)
+  return {
+    kind: 'seen',
+    firstSeenMs: place.timestampMs,
+    countedFromMs: Math.max(place.timestampMs, requestedAtMs),
+    contentHash: contentHash(request),
+    answered: [place],
+  }
+}
+
+function answerRepeat(arrival: Arrival, seen: SeenRequest, options: DedupOptions): void {
+  const { request, place, identity, context, nowMs, record } = arrival
+  const same = seen.contentHash.equals(contentHash(request))
+  // What produces nothing needs no memory of having been answered.
+  if (!same || request.callback !== null) {
+    context.store(options.store).put(identity, withAnswered(seen, place))
+  }
+  if (!same) {
+    const since = dateText(seen.firstSeenMs)
+    return refuse(arrival, 'CONFLICT', `this id was first seen at ${since} with other content`)
+  }
+  context.count('duplicates_suppressed')
+  if (request.callback === null) return
+  const { source, requestId, callback } = request
+  const knownUntilMs = seen.countedFromMs + options.windowMs
+  context.forward(
+    {
+      key: requestId,
+      value: { source, requestId, callback, ...place, knownUntilMs },
+      timestampMs: nowMs,
+      headers: traceHeaders(record.headers, () => traceSeed(identity, place)),
+    },
+    dedupChildren.duplicates,
+  )
+}
+
+function refuse(arrival: Arrival, reason: FailureReason, detail: string): void {
+  const { request, place, identity, context, nowMs, record } = arrival
+  context.count('requests_refused')
+  context.forward(
+    {
+      key: request.requestId,
+      value: failedBeforeSending(request, reason, detail, nowMs),
+      timestampMs: nowMs,
+      headers: traceHeaders(record.headers, () => traceSeed(identity, place)),
+    },
+    dedupChildren.refused,
+  )
+}
+
+function accept({ record, place, identity, context }: Arrival): void {
+  context.count('requests_accepted')
+  const ours = [
+    textHeader(headerNames.applicationId, context.applicationId),
+    textHeader(headerNames.firstSeen, place.timestampMs),
+    ...traceHeaders(record.headers, () => traceSeed(identity, place)),
+  ]
+  context.forward(
+    {
+      ...passedThrough(record),
+      timestampMs: place.timestampMs,
+      headers: withHeaders(withoutOrigin(record.headers), ours),
+    },
+    dedupChildren.accepted,
+  )
+}
+
+/** Keyed by the request id, whatever the key was; the value's bytes as the producer wrote them, with its schema id. */
+function passedThrough({ value, raw }: RequestRecord): Pick<DedupOutput, 'key' | 'value' | 'raw'> {
+  const key = value.requestId
+  if (raw === undefined) return { key, value }
+  return { key, value, raw: { key, value, keyBytes: Buffer.from(key), valueBytes: raw.valueBytes } }
+}
+
+/** ISO 8601 where the number is a date, else the number. */
+function dateText(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms)
+}

@@ -1,0 +1,47 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
+// Beyond ASCII (RFC 6531) everything but controls, lone surrogates and separators, which only serve to deceive.
+const beyondAscii = String.raw`[^\p{ASCII}\p{Cc}\p{Cs}\p{Z}]`
+const atom = String.raw`(?:[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]|${beyondAscii})+`
+const dotString = new RegExp(`^${atom}(?:\\.${atom})*$`, 'u')
+const quotedString = new RegExp(String.raw`^"(?:[ !#-\[\]-~]|\\[ -~]|${beyondAscii})*"$`, 'u')
+const letterOrDigit = String.raw`(?:[A-Za-z0-9]|${beyondAscii})`
+const label = new RegExp(`^${letterOrDigit}(?:(?:${letterOrDigit}|-)*${letterOrDigit})?$`, 'u')
+const generalLiteral = /^[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+$/
+
+/** RFC 5321 4.5.3.1, octets: 254 is the longest address that fits into a path of 256 with its angle brackets. */
+const localOctetsMax = 64
+const labelOctetsMax = 63
+const domainOctetsMax = 255
+const mailboxOctetsMax = 254
+
+/**
+ * Whether a text is a bare address: a Mailbox of RFC 5321 section 4.1.2 with quoted local parts and address literals,
+ * extended by RFC 6531 (SMTPUTF8), inside the limits of section 4.5.3.1. No display name, no comments, no angle brackets.
+ */
+export function isMailbox(text: string): boolean {
+  // No longer text can fit, and the patterns are spared it.
+  if (text.length > mailboxOctetsMax || Buffer.byteLength(text) > mailboxOctetsMax) return false
+  const at = text.lastIndexOf('@')
+  if (at < 1) return false
+  return isLocalPart(text.slice(0, at)) && isDomain(text.slice(at + 1))
+}
+
+function isLocalPart(text: string): boolean {
+  if (Buffer.byteLength(text) > localOctetsMax) return false
+  return dotString.test(text) || quotedString.test(text)
+}
+
+function isDomain(text: string): boolean {
+  if (text.startsWith('[') && text.endsWith(']')) return isAddressLiteral(text.slice(1, -1))
+  if (Buffer.byteLength(text) > domainOctetsMax) return false
+  return text
+    .split('.')
+    .every(each => Buffer.byteLength(each) <= labelOctetsMax && label.test(each))
+}
+
+/** RFC 5321 section 4.1.3, without the brackets. */
+function isAddressLiteral(text: string): boolean {
+  if (/^IPv6:/i.test(text)) return isIPv6(text.slice(5)) && !text.includes('%')
+  return isIPv4(text) || generalLiteral.test(text)
+}

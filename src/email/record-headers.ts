@@ -1,0 +1,118 @@
+import { hash } from 'node:crypto'
+import { StreamsError } from '../errors.ts'
+import type {
+  ProcessorContext,
+  RecordHeader,
+  RecordOrigin,
+  StreamRecord,
+} from '../topology/topology.ts'
+
+/** Names of the headers that this topology writes. Those of the same name from a producer are dropped where ours are added. */
+export const headerNames = Object.freeze({
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  applicationId: 'application.id',
+  /** On email.dedup: when the request was first seen, epoch milliseconds as text. */
+  firstSeen: 'first.seen',
+  /** On a re-routed request: where and when it first stood. */
+  originPartition: 'origin.partition',
+  originOffset: 'origin.offset',
+  originTimestamp: 'origin.timestamp',
+})
+
+/** Where and when a request first stood in `email.requested`, whatever way it has come since. */
+export interface FirstPlace {
+  readonly partition: number
+  readonly offset: number
+  /** Milliseconds, by the broker's clock: the topic is LogAppendTime. */
+  readonly timestampMs: number
+}
+
+/** The headers with ours in place of whatever had their names. */
+export function withHeaders(
+  headers: readonly RecordHeader[],
+  ours: readonly RecordHeader[],
+): RecordHeader[] {
+  const names = new Set(ours.map(each => each.key))
+  return [...headers.filter(each => !names.has(each.key)), ...ours]
+}
+
+export function textHeader(key: string, value: string | number): RecordHeader {
+  return { key, value: Buffer.from(String(value)) }
+}
+
+/** A non-negative whole number written as decimal text, or undefined. */
+export function numberInHeader(headers: readonly RecordHeader[], name: string): number | undefined {
+  const text = headers.find(each => each.key === name)?.value?.toString('latin1')
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined
+  return Number(text)
+}
+
+/** What a re-routed record carries so that the task that owns it can decide as if it had read it where it first stood. */
+export function originHeaders(place: FirstPlace): RecordHeader[] {
+  return [
+    textHeader(headerNames.originPartition, place.partition),
+    textHeader(headerNames.originOffset, place.offset),
+    textHeader(headerNames.originTimestamp, place.timestampMs),
+  ]
+}
+
+/**
+ * Where the record first stood: where it was read, or what its headers say when it was read from our own repartition
+ * topic. Headers of these names in `email.requested` are a producer's and mean nothing.
+ */
+export function firstPlaceOf(
+  record: StreamRecord,
+  context: Pick<ProcessorContext, 'origin'>,
+  firstTopic: string,
+): FirstPlace {
+  const origin: RecordOrigin | undefined = context.origin
+  if (origin === undefined) throw new StreamsError('INTERNAL', 'a request without a place')
+  if (origin.topic === firstTopic) {
+    return { partition: origin.partition, offset: origin.offset, timestampMs: record.timestampMs }
+  }
+  const partition = numberInHeader(record.headers, headerNames.originPartition)
+  const offset = numberInHeader(record.headers, headerNames.originOffset)
+  const timestampMs = numberInHeader(record.headers, headerNames.originTimestamp)
+  if (partition === undefined || offset === undefined || timestampMs === undefined) {
+    throw new StreamsError('RECORD_UNDECODABLE', 'a re-routed request without its first place')
+  }
+  return { partition, offset, timestampMs }
+}
+
+const originNames: ReadonlySet<string> = new Set([
+  headerNames.originPartition,
+  headerNames.originOffset,
+  headerNames.originTimestamp,
+])
+
+/** Without what only a repartition topic carries. */
+export function withoutOrigin(headers: readonly RecordHeader[]): readonly RecordHeader[] {
+  return headers.some(each => originNames.has(each.key))
+    ? headers.filter(each => !originNames.has(each.key))
+    : headers
+}
+
+// Version 00 has exactly these four fields; an id of zeros alone is invalid (W3C Trace Context, section 3.2.2).
+const traceparentPattern =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/
+
+/**
+ * The trace of the request: its own, or one made of the seed, which must be the same on every replay so that nothing
+ * that is produced again differs.
+ */
+export function traceHeaders(headers: readonly RecordHeader[], seed: () => string): RecordHeader[] {
+  const traceparent = headers.find(each => each.key === headerNames.traceparent)
+  if (traceparentPattern.test(traceparent?.value?.toString('latin1') ?? '')) {
+    return headers.filter(each => each === traceparent || each.key === headerNames.tracestate)
+  }
+  const digest = hash('sha256', seed(), 'hex')
+  return [
+    textHeader(headerNames.traceparent, `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`),
+  ]
+}
+
+/** What makes a new trace of a request: the same words on every replay. */
+export function traceSeed(identity: string, place: FirstPlace): string {
+  return `${identity}\0${place.partition}\0${place.offset}\0${place.timestampMs}`
+}

@@ -1,0 +1,9 @@
+/** Names of the contract's topics. */
+export const topicNames = Object.freeze({
+  requested: 'email.requested',
+  dedup: 'email.dedup',
+  sent: 'email.sent',
+  failed: 'email.failed',
+  callback: 'email.callback',
+  deadLetter: 'email.dead-letter',
+})
