@@ -9,10 +9,12 @@ const letterOrDigit = String.raw`(?:[A-Za-z0-9]|${beyondAscii})`
 const label = new RegExp(`^${letterOrDigit}(?:(?:${letterOrDigit}|-)*${letterOrDigit})?$`, 'u')
 const generalLiteral = /^[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+$/
 
-/** RFC 5321 4.5.3.1, octets: 254 is the longest address that fits into a path of 256 with its angle brackets. */
+/**
+ * RFC 5321 4.5.3.1, octets. The longest address that fits into a path of 256 with its angle brackets has 254, which leaves
+ * a domain less than its own 255.
+ */
 const localOctetsMax = 64
 const labelOctetsMax = 63
-const domainOctetsMax = 255
 const mailboxOctetsMax = 254
 
 /**
@@ -34,7 +36,6 @@ function isLocalPart(text: string): boolean {
 
 function isDomain(text: string): boolean {
   if (text.startsWith('[') && text.endsWith(']')) return isAddressLiteral(text.slice(1, -1))
-  if (Buffer.byteLength(text) > domainOctetsMax) return false
   return text
     .split('.')
     .every(each => Buffer.byteLength(each) <= labelOctetsMax && label.test(each))

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+import { isMailbox } from '../../src/email/mailbox.ts'
+
+const longLocal = 'l'.repeat(64)
+const longLabel = 'd'.repeat(63)
+const domainOf = (length: number): string =>
+  `${'d'.repeat(61)}.`.repeat(4) + 'x'.repeat(length - 248)
+
+test.each([
+  'ada@example.org',
+  'a@b',
+  'mailonce@localhost',
+  'first.last+tag@sub.example.org',
+  "o'neill!#$%&*/=?^_`{|}~-@example.org",
+  '"quoted local"@example.org',
+  '"a@b"@example.org',
+  String.raw`"a\"b\\c"@example.org`,
+  '""@example.org',
+  'a@[192.0.2.1]',
+  'a@[IPv6:2001:db8::1]',
+  'a@[x400:whatever]',
+  'a@1example.org',
+  'a@xn--bcher-kva.example',
+  'jörg@bücher.example',
+  '用户@例子.广告',
+  '"jö rg"@example.org',
+  `${longLocal}@example.org`,
+  `a@${longLabel}.org`,
+  `a@${domainOf(252)}`,
+])('%s is a bare address', address => {
+  expect(isMailbox(address)).toBe(true)
+})
+
+test.each([
+  '',
+  'ada',
+  '@example.org',
+  'ada@',
+  '@',
+  'Ada <ada@example.org>',
+  '<ada@example.org>',
+  'ada@example.org, bob@example.org',
+  'ada@example.org ',
+  ' ada@example.org',
+  'ada @example.org',
+  'ada@example.org\r\nBcc: eve@example.org',
+  'ada\r\n@example.org',
+  'ada@example.org\n',
+  'ada@exam\0ple.org',
+  '"a\nb"@example.org',
+  '"a"b"@example.org',
+  '"a\\"@example.org',
+  '"ada"x@example.org',
+  '.ada@example.org',
+  'ada.@example.org',
+  'a..b@example.org',
+  'a@b@example.org',
+  'ada(comment)@example.org',
+  'ada@example..org',
+  'ada@.example.org',
+  'ada@example.org.',
+  'ada@-example.org',
+  'ada@example-.org',
+  'ada@exa_mple.org',
+  'ada@exa mple.org',
+  'ada@[192.0.2]',
+  'ada@[300.0.2.1]',
+  'ada@[IPv6:nonsense]',
+  'ada@[IPv6:fe80::1%eth0]',
+  'ada@[]',
+  'ada@[192.0.2.1',
+  'ada@192.0.2.1]',
+  'a\u00a0b@example.org',
+  'a\u0085b@example.org',
+  'a\u2028b@example.org',
+  `${longLocal}l@example.org`,
+  `${'ö'.repeat(33)}@example.org`,
+  `a@${longLabel}d.org`,
+  `a@${domainOf(253)}`,
+])('%j is none', address => {
+  expect(isMailbox(address)).toBe(false)
+})
+
+test('an address made to be slow is refused as fast as any other', () => {
+  const address = `${'a.'.repeat(100_000)}@${'-'.repeat(100_000)}`
+
+  expect(isMailbox(address)).toBe(false)
+})
