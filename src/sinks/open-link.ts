@@ -12,7 +12,7 @@ export async function openLink(
   signal: AbortSignal,
 ): Promise<SmtpLink> {
   const link = new SmtpLink(options)
-  const { credentials, name } = options.endpoint
+  const { credentials } = options.endpoint
   const limitMs = options.connectTimeoutMs + options.greetingTimeoutMs + 2 * options.replyTimeoutMs
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const cancel = options.clock.schedule(limitMs, () =>
@@ -36,7 +36,7 @@ export async function openLink(
   } catch (error) {
     link.drop()
     const reason = redact(describeSessionError(error as SessionError), credentials)
-    throw new StreamsError('RELAY_UNAVAILABLE', reason, { cause: new Error(`relay ${name}`) })
+    throw new StreamsError('RELAY_UNAVAILABLE', reason)
   } finally {
     link.onEnd = () => undefined
     cancel()
