@@ -58,6 +58,21 @@ export class SimulationScheduler {
     }
   }
 
+  /** Runs on and on, until it is disposed of, for code that only awaits: a contract suite that knows nothing of simulations. */
+  runInBackground(): AsyncDisposable {
+    const stop = new AbortController()
+    const loop = async (): Promise<void> => {
+      while (!stop.signal.aborted) await this.run({ stepsMax: 1 })
+    }
+    const ended = loop()
+    return {
+      [Symbol.asyncDispose]: () => {
+        stop.abort()
+        return ended
+      },
+    }
+  }
+
   /** Runs until the promise has settled and returns what it did; throws when that does not happen within the limits. */
   async settle<T>(promise: Promise<T>, options: Omit<RunOptions, 'until'> = {}): Promise<T> {
     let settled = false

@@ -1,0 +1,75 @@
+import { StreamsError } from '../errors.ts'
+import type { Journal } from '../effects/journal.ts'
+import type { MemoryStoreBackend } from '../state/memory-store-backend.ts'
+import type { StateDirectory } from '../state/store.ts'
+import { DiskOperations } from './disk-operations.ts'
+import type { Network } from './network.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+import { type JournalEntries, SimulatedJournal } from './simulated-journal.ts'
+import { SimulatedStateDirectory } from './simulated-state-directory.ts'
+
+/** What lies on the disk, whoever has it. */
+export interface DiskContents {
+  readonly stores: Map<string, MemoryStoreBackend>
+  readonly remembered: Map<string, string>
+  /** Stores that cannot be read any more. */
+  readonly corrupted: Set<string>
+  journal: JournalEntries
+}
+
+/**
+ * The disk of one machine: it outlives its processes. What was applied is there after a kill; what was being applied is there
+ * as a whole or not at all, by chance. One live process at a time has it.
+ */
+export class SimulatedDisk {
+  readonly #network: Network
+  #owner: SimulatedProcess | undefined
+  #contents: DiskContents = emptyDisk()
+  /** Every write fails with DISK_FULL while it is set. */
+  full = false
+
+  constructor(network: Network) {
+    this.#network = network
+  }
+
+  /** The state directory of this process. Throws STATE_LOCKED while another live process has it. */
+  mount(process: SimulatedProcess): StateDirectory {
+    if (this.#owner !== undefined && this.#owner !== process && this.#owner.alive)
+      throw new StreamsError('STATE_LOCKED', `the live process ${this.#owner.id} has this disk`)
+    this.#owner = process
+    const release = (): void => {
+      if (this.#owner === process) this.#owner = undefined
+    }
+    return new SimulatedStateDirectory(this.#contents, this.#operations(process), release)
+  }
+
+  /** The journal of the instance that has mounted the disk, with the evidence of its former lives. */
+  openJournal(process: SimulatedProcess): Journal {
+    return new SimulatedJournal(this.#contents, this.#operations(process))
+  }
+
+  /** Everything on it is gone: another machine, an emptied directory. Nobody may have it. */
+  lose(): void {
+    this.#network.story.tell('disk', 'lost')
+    this.#contents = emptyDisk()
+  }
+
+  /** The store cannot be opened any more until it is destroyed. */
+  corrupt(taskId: string, storeName: string): void {
+    this.#network.story.tell('disk', `${taskId}/${storeName} corrupted`)
+    this.#contents.corrupted.add(`${taskId}/${storeName}`)
+  }
+
+  /** What is on it, for tests to compare with. */
+  get contents(): DiskContents {
+    return this.#contents
+  }
+
+  #operations(process: SimulatedProcess): DiskOperations {
+    return new DiskOperations(process, this.#network, () => this.full)
+  }
+}
+
+function emptyDisk(): DiskContents {
+  return { stores: new Map(), remembered: new Map(), corrupted: new Set(), journal: new Map() }
+}
