@@ -7,8 +7,19 @@ import type { EndKind } from './effect.ts'
 export type DeliveryEvent =
   | { readonly kind: 'accepted'; readonly nowMs: number }
   | { readonly kind: 'attempt'; readonly nowMs: number; readonly attempt: AttemptIntent }
-  | { readonly kind: 'failed'; readonly nowMs: number; readonly chance: number; readonly failure: FailedAttempt }
-  | { readonly kind: 'outcome'; readonly nowMs: number; readonly chance: number; readonly token: string; readonly outcome: Outcome }
+  | {
+      readonly kind: 'failed'
+      readonly nowMs: number
+      readonly chance: number
+      readonly failure: FailedAttempt
+    }
+  | {
+      readonly kind: 'outcome'
+      readonly nowMs: number
+      readonly chance: number
+      readonly token: string
+      readonly outcome: Outcome
+    }
   | { readonly kind: 'expired'; readonly nowMs: number }
   | { readonly kind: 'cancelled'; readonly nowMs: number; readonly detail: string }
 
@@ -52,9 +63,13 @@ export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryP
     case 'outcome':
       return applyOutcome(delivery, event, policy)
     case 'expired':
-      return isIdle(delivery) ? giveUp(delivery, event.nowMs, 'expired', 'expired before it could be sent') : same(delivery)
+      return isIdle(delivery)
+        ? giveUp(delivery, event.nowMs, 'expired', 'expired before it could be sent')
+        : same(delivery)
     case 'cancelled':
-      return isIdle(delivery) ? giveUp(delivery, event.nowMs, 'cancelled', event.detail) : same(delivery)
+      return isIdle(delivery)
+        ? giveUp(delivery, event.nowMs, 'cancelled', event.detail)
+        : same(delivery)
   }
 }
 
@@ -96,11 +111,21 @@ function attempt(delivery: Delivery, nowMs: number, intent: AttemptIntent): Tran
 }
 
 /** The try ended before the gate: nothing was delivered by it. */
-function fail(delivery: Delivery, failure: FailedAttempt, nowMs: number, chance: number, policy: RetryPolicy): Transition {
+function fail(
+  delivery: Delivery,
+  failure: FailedAttempt,
+  nowMs: number,
+  chance: number,
+  policy: RetryPolicy,
+): Transition {
   if (!isIdle(delivery)) return same(delivery)
   const tried: Delivery = {
     ...delivery,
-    targets: markTargets(markTargets(delivery.targets, failure.refused, 'refused'), failure.deferred, 'pending'),
+    targets: markTargets(
+      markTargets(delivery.targets, failure.refused, 'refused'),
+      failure.deferred,
+      'pending',
+    ),
     attempts: delivery.attempts + (failure.reached ? 1 : 0),
     firstTryMs: delivery.firstTryMs ?? nowMs,
     messageId: failure.messageId || delivery.messageId,
@@ -118,7 +143,9 @@ function applyOutcome(
 ): Transition {
   const { state } = delivery
   if (state.kind === 'attempting')
-    return state.token === event.token ? conclude(delivery, state.targets, event, policy) : same(delivery)
+    return state.token === event.token
+      ? conclude(delivery, state.targets, event, policy)
+      : same(delivery)
   return lateEvidence(delivery, event)
 }
 
@@ -131,32 +158,65 @@ function conclude(
 ): Transition {
   const { outcome, nowMs, token } = event
   const replies = targets.map(target => ({ target, reply: outcome.reply }))
-  const rested: Delivery = { ...delivery, state: { kind: 'queued' }, reply: outcome.reply || delivery.reply }
+  const rested: Delivery = {
+    ...delivery,
+    state: { kind: 'queued' },
+    reply: outcome.reply || delivery.reply,
+  }
   switch (outcome.kind) {
     case 'done':
       return proceed(
-        { ...rested, targets: markTargets(delivery.targets, replies, 'accepted'), acceptedAtMs: nowMs, drops: 0 },
-        nowMs, event.chance, policy,
+        {
+          ...rested,
+          targets: markTargets(delivery.targets, replies, 'accepted'),
+          acceptedAtMs: nowMs,
+          drops: 0,
+        },
+        nowMs,
+        event.chance,
+        policy,
       )
     case 'refused':
-      return proceed({ ...rested, targets: markTargets(delivery.targets, replies, 'refused') }, nowMs, event.chance, policy)
+      return proceed(
+        { ...rested, targets: markTargets(delivery.targets, replies, 'refused') },
+        nowMs,
+        event.chance,
+        policy,
+      )
     case 'deferred':
-      return proceed({ ...rested, targets: markTargets(delivery.targets, replies, 'pending') }, nowMs, event.chance, policy)
+      return proceed(
+        { ...rested, targets: markTargets(delivery.targets, replies, 'pending') },
+        nowMs,
+        event.chance,
+        policy,
+      )
     case 'abandoned':
       // Certainly not delivered, and nobody said no: at once again, unless it keeps happening.
-      return delivery.drops < 3 ? same({ ...rested, drops: delivery.drops + 1 }) : dropped(rested, nowMs, outcome.reply)
+      return delivery.drops < 3
+        ? same({ ...rested, drops: delivery.drops + 1 })
+        : dropped(rested, nowMs, outcome.reply)
     case 'unknown': {
       const doubted: Delivery = { ...rested, doubts: [...delivery.doubts, { token, targets }] }
       if (delivery.plan.inDoubt === 'hold')
-        return proceed({ ...doubted, targets: markTargets(delivery.targets, replies, 'unknown') }, nowMs, event.chance, policy)
+        return proceed(
+          { ...doubted, targets: markTargets(delivery.targets, replies, 'unknown') },
+          nowMs,
+          event.chance,
+          policy,
+        )
       // Sent again with the same bytes: the first time at once, then ever more slowly.
-      return delivery.drops === 0 ? same({ ...doubted, drops: 1 }) : dropped(doubted, nowMs, outcome.reply)
+      return delivery.drops === 0
+        ? same({ ...doubted, drops: 1 })
+        : dropped(doubted, nowMs, outcome.reply)
     }
   }
 }
 
 /** Evidence about an attempt that was already given up as in doubt: it may revise an in-doubt end, once. */
-function lateEvidence(delivery: Delivery, event: Extract<DeliveryEvent, { kind: 'outcome' }>): Transition {
+function lateEvidence(
+  delivery: Delivery,
+  event: Extract<DeliveryEvent, { kind: 'outcome' }>,
+): Transition {
   const { outcome, nowMs, token } = event
   const { state } = delivery
   const doubt = delivery.doubts.find(each => each.token === token)
@@ -178,17 +238,28 @@ function lateEvidence(delivery: Delivery, event: Extract<DeliveryEvent, { kind: 
   return hasPending(known) ? same(known) : end(known, nowMs, 'refused')
 }
 
-const statusAfter = { done: 'accepted', refused: 'refused', deferred: 'pending', abandoned: 'pending' } as const
+const statusAfter = {
+  done: 'accepted',
+  refused: 'refused',
+  deferred: 'pending',
+  abandoned: 'pending',
+} as const
 
 function hasPending(delivery: Delivery): boolean {
   return delivery.targets.some(each => each.status === 'pending')
 }
 
 /** After an answer: ended if nobody is pending, else the next retry of the schedule. */
-function proceed(delivery: Delivery, nowMs: number, chance: number, policy: RetryPolicy): Transition {
+function proceed(
+  delivery: Delivery,
+  nowMs: number,
+  chance: number,
+  policy: RetryPolicy,
+): Transition {
   if (!hasPending(delivery)) return end(delivery, nowMs, 'refused')
   const delayMs = policy.delaysMs[delivery.retries]
-  if (delayMs === undefined) return giveUp(delivery, nowMs, 'retries-exhausted', 'its retries ran out')
+  if (delayMs === undefined)
+    return giveUp(delivery, nowMs, 'retries-exhausted', 'its retries ran out')
   const jitteredMs = Math.round(delayMs * (1 + policy.jitter * chance))
   return wait({ ...delivery, retries: delivery.retries + 1, drops: 0 }, nowMs + jitteredMs)
 }
@@ -196,7 +267,8 @@ function proceed(delivery: Delivery, nowMs: number, chance: number, policy: Retr
 /** Without an answer: back-off of its own, doubling from 1 s to 5 min, for as long as mail is kept (4 days). */
 function dropped(delivery: Delivery, nowMs: number, reply: string): Transition {
   const sinceMs = nowMs - (delivery.firstTryMs ?? nowMs)
-  if (sinceMs > silenceMaxMs) return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for four days: ${reply}`)
+  if (sinceMs > silenceMaxMs)
+    return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for four days: ${reply}`)
   const delayMs = Math.min(dropDelayMinMs * 2 ** Math.min(delivery.drops, 20), dropDelayMaxMs)
   return wait({ ...delivery, drops: delivery.drops + 1 }, nowMs + delayMs)
 }
@@ -211,7 +283,9 @@ function wait(delivery: Delivery, dueMs: number): Transition {
 /** Those still pending are refused with their last reply, or with the reason if they never got one. */
 function giveUp(delivery: Delivery, nowMs: number, kind: EndKind, reason: string): Transition {
   const targets = delivery.targets.map(each =>
-    each.status === 'pending' ? { ...each, status: 'refused' as const, reply: each.reply || reason } : each,
+    each.status === 'pending'
+      ? { ...each, status: 'refused' as const, reply: each.reply || reason }
+      : each,
   )
   return end({ ...delivery, targets, reply: delivery.reply || reason }, nowMs, kind)
 }
@@ -222,5 +296,8 @@ function end(delivery: Delivery, nowMs: number, otherwise: EndKind): Transition 
   const kind: EndKind = has('accepted') ? 'done' : has('unknown') ? 'in-doubt' : otherwise
   // A second in-doubt end would say nothing new: the first one stands.
   const published = delivery.revising && kind === 'in-doubt' ? null : kind
-  return { delivery: { ...delivery, state: { kind: 'ended', end: kind, atMs: nowMs } }, end: published }
+  return {
+    delivery: { ...delivery, state: { kind: 'ended', end: kind, atMs: nowMs } },
+    end: published,
+  }
 }

@@ -36,7 +36,13 @@ export interface TargetState {
  * `done`: accepted for at least one target. `in-doubt` may be followed once by another end: when a person or late evidence
  * resolves it. The rest is final.
  */
-export type EndKind = 'done' | 'refused' | 'retries-exhausted' | 'expired' | 'in-doubt' | 'cancelled'
+export type EndKind =
+  | 'done'
+  | 'refused'
+  | 'retries-exhausted'
+  | 'expired'
+  | 'in-doubt'
+  | 'cancelled'
 
 /** How a request ended: everything an outcome record needs. */
 export interface EffectEnd<Request> {

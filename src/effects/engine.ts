@@ -4,8 +4,14 @@ import type { Random } from '../random.ts'
 import type { KeyValueStore } from '../state/store.ts'
 import { type Delivery, newDelivery } from './delivery.ts'
 import { deliver, type DeliveryEvent, isIdle, type RetryPolicy } from './delivery-machine.ts'
-import type { EffectDefinition, EffectEnd, EffectOutput, EndKind } from './effect.ts'
-import { evidenceWaitMs, type FailedFlight, type Flight, foreignDeadlineMs, type Moment } from './flight.ts'
+import type { EffectDefinition, EffectEnd, EffectOutput, EffectRecord, EndKind } from './effect.ts'
+import {
+  evidenceWaitMs,
+  type FailedFlight,
+  type Flight,
+  foreignDeadlineMs,
+  type Moment,
+} from './flight.ts'
 import { type Fact, Flights } from './flights.ts'
 import type { AttemptAddress, Journal } from './journal.ts'
 import { type OpenRequest, OpenRequests } from './open-requests.ts'
@@ -16,7 +22,11 @@ import type { SinkSlots } from './sink-slots.ts'
 export interface OutboxStore extends KeyValueStore<Delivery> {
   /** Through the overlays to the disk, in the order of the keys. */
   read(keys: readonly string[]): Promise<(Delivery | undefined)[]>
-  scanCommitted(prefix: string, afterKey: string, limit: number): Promise<(readonly [key: string, value: Delivery])[]>
+  scanCommitted(
+    prefix: string,
+    afterKey: string,
+    limit: number,
+  ): Promise<(readonly [key: string, value: Delivery])[]>
 }
 
 /** A record of the effect's input. */
@@ -83,7 +93,13 @@ export class EffectEngine<Request> {
     const { definition, slots, clock, wake } = options
     this.#options = options
     this.#policy = { delaysMs: definition.retryDelaysMs, jitter: definition.retryJitter ?? 0.1 }
-    this.#flights = new Flights({ sink: definition.sink, slots, clock, wake, onFact: fact => this.#onFact(fact) })
+    this.#flights = new Flights({
+      sink: definition.sink,
+      slots,
+      clock,
+      wake,
+      onFact: fact => this.#onFact(fact),
+    })
   }
 
   get isFull(): boolean {
@@ -91,11 +107,16 @@ export class EffectEngine<Request> {
   }
 
   /** In the order of the store's keys a record needs. */
-  keysOf(input: Pick<EffectInput<Request>, 'request' | 'timestampMs'>): readonly string[] {
-    return keysOfIdentity(this.#options.definition.plan(input.request, input).identity)
+  keysOf(request: Request, record: EffectRecord): readonly string[] {
+    return keysOfIdentity(this.#options.definition.plan(request, record).identity)
   }
 
-  counts(): { readonly open: number; readonly inDoubt: number; readonly waiting: number; readonly flying: number } {
+  counts(): {
+    readonly open: number
+    readonly inDoubt: number
+    readonly waiting: number
+    readonly flying: number
+  } {
     return {
       open: this.#open.size,
       inDoubt: this.#doubtsDue.size,
@@ -113,12 +134,13 @@ export class EffectEngine<Request> {
     this.#open.clear()
     this.#expiring = []
     this.#doubtsDue.clear()
-    for (let after = openPrefix; ; ) {
+    for (let after = openPrefix; ;) {
       const page = await store.scanCommitted(openPrefix, after, scanPage)
       if (epoch !== this.#epoch) return
       for (const [key, delivery] of page) {
         after = key
-        if (!definition.request.isReady(delivery.payload)) await definition.request.prepare(delivery.payload)
+        if (!definition.request.isReady(delivery.payload))
+          await definition.request.prepare(delivery.payload)
         const open = this.#open.place(delivery)
         if (delivery.state.kind !== 'attempting') continue
         const { token } = delivery.state
@@ -177,7 +199,12 @@ export class EffectEngine<Request> {
     const known = store.get(openKey(plan.identity)) ?? store.get(endedKey(plan.identity))
     if (known !== undefined) return
     const { key, headers, payload } = input
-    this.#write(newDelivery(plan, { key, headers, payload }), { kind: 'accepted', nowMs: clock.nowMs() }, emit, input.request)
+    this.#write(
+      newDelivery(plan, { key, headers, payload }),
+      { kind: 'accepted', nowMs: clock.nowMs() },
+      emit,
+      input.request,
+    )
   }
 
   /** Evidence or a decision from outside the task. */
@@ -185,7 +212,8 @@ export class EffectEngine<Request> {
     const { store, random } = this.#options
     const { identity, token } = command
     const delivery = store.get(openKey(identity)) ?? store.get(endedKey(identity))
-    if (delivery === undefined || this.#flights.performing(token) || !concerns(delivery, token)) return
+    if (delivery === undefined || this.#flights.performing(token) || !concerns(delivery, token))
+      return
     const outcome = { kind: command.outcome, reply: command.reply }
     const nowMs = command.atMs || this.#options.clock.nowMs()
     const open = this.#open.get(identity)
@@ -224,7 +252,9 @@ export class EffectEngine<Request> {
     for (const flight of this.#sealed.committing) flight.startedAt = moment
     const { address, journal } = this.#options
     if (this.#sealed.committing.length > 0)
-      journal.attempts(this.#sealed.committing.map(({ token, identity }) => ({ ...address, token, identity })))
+      journal.attempts(
+        this.#sealed.committing.map(({ token, identity }) => ({ ...address, token, identity })),
+      )
   }
 
   /** Transaction 1 of the sealed attempts, and transaction 2 of the applied facts, have committed. */
@@ -258,7 +288,8 @@ export class EffectEngine<Request> {
   nextDelayMs(): number {
     const { clock } = this.#options
     let delayMs = this.#open.nextTimerMs - clock.nowMs()
-    for (const { dueMs } of this.#doubtsDue.values()) delayMs = Math.min(delayMs, dueMs - clock.monotonicMs())
+    for (const { dueMs } of this.#doubtsDue.values())
+      delayMs = Math.min(delayMs, dueMs - clock.monotonicMs())
     return Math.max(0, delayMs)
   }
 
@@ -267,7 +298,8 @@ export class EffectEngine<Request> {
   #onFact(fact: Fact): void {
     const { journal, count, onLateFact } = this.#options
     count('outcome', fact.outcome.kind)
-    if (fact.outcome.kind !== 'unknown') journal.reply(fact.token, fact.outcome.kind, fact.outcome.reply, fact.atMs)
+    if (fact.outcome.kind !== 'unknown')
+      journal.reply(fact.token, fact.outcome.kind, fact.outcome.reply, fact.atMs)
     if (this.#closed) onLateFact(fact)
     else this.#facts.push(fact)
   }
@@ -279,7 +311,11 @@ export class EffectEngine<Request> {
     const delivery = open?.delivery
     if (delivery?.state.kind === 'attempting' && delivery.state.token === token) {
       this.#applied.active.push(fact)
-      this.#write(delivery, { kind: 'outcome', token, outcome, nowMs: fact.atMs, chance: this.#options.random.next() }, emit)
+      this.#write(
+        delivery,
+        { kind: 'outcome', token, outcome, nowMs: fact.atMs, chance: this.#options.random.next() },
+        emit,
+      )
     } else this.#options.journal.settled([token])
   }
 
@@ -291,7 +327,12 @@ export class EffectEngine<Request> {
     const answered = failure.refused.length + failure.deferred.length > 0
     if (!failure.reached && !answered) this.#open.makeReady(open)
     else {
-      const event = { kind: 'failed', nowMs: this.#options.clock.nowMs(), chance: this.#options.random.next(), failure } as const
+      const event = {
+        kind: 'failed',
+        nowMs: this.#options.clock.nowMs(),
+        chance: this.#options.random.next(),
+        failure,
+      } as const
       this.#write(flight.delivery, event, emit)
     }
   }
@@ -303,7 +344,10 @@ export class EffectEngine<Request> {
     for (const [identity, { token, dueMs }] of this.#doubtsDue) {
       if (dueMs > nowMs) continue
       this.#doubtsDue.delete(identity)
-      const outcome = { kind: 'unknown', reply: 'the process that sent it died before it knew the answer' } as const
+      const outcome = {
+        kind: 'unknown',
+        reply: 'the process that sent it died before it knew the answer',
+      } as const
       this.#onFact({ identity, token, outcome, atMs: clock.nowMs() })
     }
   }
@@ -324,7 +368,15 @@ export class EffectEngine<Request> {
     flight.stage = 'sealed'
     this.#sealed.active.push(flight)
     const { accepted, refused, deferred, messageId, contentHash, relay } = prepared
-    const attempt = { token: flight.token, accepted, refused, deferred, messageId, contentHash, relay }
+    const attempt = {
+      token: flight.token,
+      accepted,
+      refused,
+      deferred,
+      messageId,
+      contentHash,
+      relay,
+    }
     this.#write(delivery, { kind: 'attempt', nowMs, attempt }, emit)
   }
 
@@ -348,10 +400,14 @@ export class EffectEngine<Request> {
       if (open.delivery === undefined) {
         this.#open.setStage(open, 'loading')
         toLoad.push(open.identity)
-      } else if (isExpired(open.delivery, nowMs)) this.#write(open.delivery, { kind: 'expired', nowMs }, emit)
+      } else if (isExpired(open.delivery, nowMs))
+        this.#write(open.delivery, { kind: 'expired', nowMs }, emit)
       else {
         this.#open.setStage(open, 'flying')
-        open.flight = this.#flights.start(open.delivery, this.#options.definition.request.deserialize(open.delivery.payload))
+        open.flight = this.#flights.start(
+          open.delivery,
+          this.#options.definition.request.deserialize(open.delivery.payload),
+        )
       }
     }
     if (toLoad.length > 0) void this.#load(toLoad)
@@ -415,11 +471,27 @@ export class EffectEngine<Request> {
     }
     if (end === null) return
     this.#options.count('end', end)
-    emit(definition.output(this.#end(delivery, end, request ?? definition.request.deserialize(delivery.payload))))
+    emit(
+      definition.output(
+        this.#end(delivery, end, request ?? definition.request.deserialize(delivery.payload)),
+      ),
+    )
   }
 
   #end(delivery: Delivery, kind: EndKind, request: Request): EffectEnd<Request> {
-    const { plan, targets, key, headers, attempts, messageId, relay, reply, acceptedAtMs, state, revising } = delivery
+    const {
+      plan,
+      targets,
+      key,
+      headers,
+      attempts,
+      messageId,
+      relay,
+      reply,
+      acceptedAtMs,
+      state,
+      revising,
+    } = delivery
     const endedAtMs = state.kind === 'ended' ? state.atMs : this.#options.clock.nowMs()
     return {
       kind,
@@ -449,5 +521,8 @@ function isExpired({ plan }: Delivery, nowMs: number): boolean {
 
 /** Whether evidence about this token can say anything about the request. */
 function concerns({ state, doubts }: Delivery, token: string): boolean {
-  return (state.kind === 'attempting' && state.token === token) || doubts.some(each => each.token === token)
+  return (
+    (state.kind === 'attempting' && state.token === token) ||
+    doubts.some(each => each.token === token)
+  )
 }

@@ -79,7 +79,12 @@ export class Flights<Request> {
     const { sink, slots, wake } = this.#options
     const { plan } = flight.delivery
     const prepared = await sink.prepare(
-      { request, targets: pendingTargets(flight.delivery), identity: plan.identity, firstSeenMs: plan.firstSeenMs },
+      {
+        request,
+        targets: pendingTargets(flight.delivery),
+        identity: plan.identity,
+        firstSeenMs: plan.firstSeenMs,
+      },
       flight.abort.signal,
     )
     if (!this.#all.has(flight)) {
@@ -97,7 +102,8 @@ export class Flights<Request> {
     flight.prepared = prepared
     flight.stage = 'gate'
     void prepared.lost.then(reason => {
-      if (flight.stage === 'gate' && this.#all.has(flight)) this.#fail(flight, lostAtGate(flight, reason))
+      if (flight.stage === 'gate' && this.#all.has(flight))
+        this.#fail(flight, lostAtGate(flight, reason))
     })
     wake()
   }
@@ -121,7 +127,12 @@ export class Flights<Request> {
   abandonSealed(): void {
     const { clock, onFact } = this.#options
     for (const { identity, token } of this.#abandon(flight => flight.stage === 'sealed'))
-      onFact({ identity, token, outcome: { kind: 'abandoned', reply: 'the commit failed' }, atMs: clock.nowMs() })
+      onFact({
+        identity,
+        token,
+        outcome: { kind: 'abandoned', reply: 'the commit failed' },
+        atMs: clock.nowMs(),
+      })
   }
 
   abandon(flight: Flight): void {
@@ -151,7 +162,10 @@ export class Flights<Request> {
     const { clock, slots, onFact, wake } = this.#options
     for (const flight of flights) {
       const { prepared, startedAt, identity, token } = flight
-      assert(prepared !== undefined && startedAt !== undefined && flight.stage === 'sealed', 'only what was sealed is performed')
+      assert(
+        prepared !== undefined && startedAt !== undefined && flight.stage === 'sealed',
+        'only what was sealed is performed',
+      )
       flight.stage = 'performing'
       const mayPerform = (): boolean => !this.#closed && isWithinDeadline(clock, startedAt)
       void prepared.perform(mayPerform).then(outcome => {
@@ -177,7 +191,8 @@ export function momentOf(clock: Clock): Moment {
 
 function isWithinDeadline(clock: Clock, startedAt: Moment): boolean {
   return (
-    clock.monotonicMs() - startedAt.monotonicMs < attemptDeadlineMs && clock.nowMs() - startedAt.wallMs < attemptDeadlineMs
+    clock.monotonicMs() - startedAt.monotonicMs < attemptDeadlineMs &&
+    clock.nowMs() - startedAt.wallMs < attemptDeadlineMs
   )
 }
 

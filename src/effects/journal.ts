@@ -24,7 +24,13 @@ export interface JournalEvidence extends AttemptAddress {
 type Line =
   | { readonly l: 'attempt'; readonly a: AttemptAddress }
   | { readonly l: 'dot'; readonly t: readonly string[] }
-  | { readonly l: 'reply'; readonly t: string; readonly o: OutcomeKind; readonly r: string; readonly m: number }
+  | {
+      readonly l: 'reply'
+      readonly t: string
+      readonly o: OutcomeKind
+      readonly r: string
+      readonly m: number
+    }
   | { readonly l: 'settled'; readonly t: readonly string[] }
 
 interface Entry {
@@ -132,7 +138,9 @@ export class FileJournal implements Journal {
     const next = `${this.#path}.next`
     await rm(next, { force: true })
     const file = await open(next, 'a')
-    const lines = [...this.#entries.values()].flatMap(linesOf).map(line => `${JSON.stringify(line)}\n`)
+    const lines = [...this.#entries.values()]
+      .flatMap(linesOf)
+      .map(line => `${JSON.stringify(line)}\n`)
     await file.appendFile(lines.join(''))
     await file.datasync()
     await rename(next, this.#path)
@@ -179,7 +187,16 @@ function replay(text: string): Map<string, Entry> {
 /** A dot without a reply is no evidence: that attempt is in doubt. */
 function evidenceOf({ address, dotted, reply }: Entry): JournalEvidence[] {
   if (reply) return [{ ...address, outcome: reply.o, reply: reply.r, atMs: reply.m }]
-  return dotted ? [] : [{ ...address, outcome: 'abandoned', reply: 'stopped before the message was handed over', atMs: 0 }]
+  return dotted
+    ? []
+    : [
+        {
+          ...address,
+          outcome: 'abandoned',
+          reply: 'stopped before the message was handed over',
+          atMs: 0,
+        },
+      ]
 }
 
 function linesOf({ address, dotted, reply }: Entry): Line[] {

@@ -122,7 +122,9 @@ export class OpenRequests {
   takeReady(): OpenRequest | undefined {
     if (this.#readyCount === 0) return undefined
     this.#turn += 1
-    const priorities = [...this.#ready.keys()].toSorted((a, b) => (this.#turn % 8 === 0 ? b - a : a - b))
+    const priorities = [...this.#ready.keys()].toSorted((a, b) =>
+      this.#turn % 8 === 0 ? b - a : a - b,
+    )
     for (const priority of priorities) {
       const found = this.#takeOf(priority)
       if (found) return found
@@ -157,7 +159,14 @@ export class OpenRequests {
       this.#leave(known)
       return known
     }
-    const open: OpenRequest = { identity, stage: 'doubt', priority, delivery: undefined, flight: undefined, dueMs: 0 }
+    const open: OpenRequest = {
+      identity,
+      stage: 'doubt',
+      priority,
+      delivery: undefined,
+      flight: undefined,
+      dueMs: 0,
+    }
     this.#all.set(identity, open)
     return open
   }

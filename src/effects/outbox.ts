@@ -20,7 +20,8 @@ export function outboxStore(name: string, rememberMs: number): StoreDefinition<D
     kind: 'rocksdb',
     value: deliverySerde,
     changelogConfigs: { 'cleanup.policy': 'compact' },
-    expiresAtMs: (_key, { state }) => (state.kind === 'ended' ? state.atMs + rememberMs : undefined),
+    expiresAtMs: (_key, { state }) =>
+      state.kind === 'ended' ? state.atMs + rememberMs : undefined,
   }
 }
 
@@ -36,7 +37,10 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
       JSON.stringify({
         ...state,
         key: key.toString('base64'),
-        headers: headers.map(each => [each.key, each.value === null ? null : each.value.toString('base64')]),
+        headers: headers.map(each => [
+          each.key,
+          each.value === null ? null : each.value.toString('base64'),
+        ]),
       }),
     )
     const bytes = Buffer.allocUnsafe(5 + json.length + payload.length)
@@ -48,7 +52,10 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   },
   deserialize: (bytes: Buffer) => {
     if (bytes[0] !== formatVersion)
-      throw new StreamsError('STORE_CORRUPTED', `an outbox entry of format ${bytes[0]}: a newer release wrote this store; run that one`)
+      throw new StreamsError(
+        'STORE_CORRUPTED',
+        `an outbox entry of format ${bytes[0]}: a newer release wrote this store; run that one`,
+      )
     const end = 5 + bytes.readUInt32BE(1)
     const { key, headers, ...state } = JSON.parse(bytes.toString('utf8', 5, end)) as StoredState
     return {

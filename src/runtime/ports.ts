@@ -134,7 +134,9 @@ export interface GroupAssignment {
 }
 
 /** Decides for all; runs on the group's leader only. Must be a pure function of its argument and the topics' metadata. */
-export type GroupAssignor = (members: readonly GroupMemberInfo[]) => Promise<ReadonlyMap<string, GroupAssignment>>
+export type GroupAssignor = (
+  members: readonly GroupMemberInfo[],
+) => Promise<ReadonlyMap<string, GroupAssignment>>
 
 /**
  * `joined`: the generation is valid as far as we know. `rebalancing`: the group wants everybody to join again; commits of
@@ -202,7 +204,10 @@ export interface ClusterAdmin {
   /** The high watermark, open transactions included (READ_UNCOMMITTED): the end that a restore must reach. */
   endOffsets(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>
   /** Stable ones (`requireStable`): waits while a transaction holds one back. Nothing committed: missing from the map. */
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, CommittedOffset>>
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<ReadonlyMap<string, CommittedOffset>>
 }
 
 export interface FetcherOptions {

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import type { Cycle } from './cycle.ts'
+import type {
+  GroupGeneration,
+  OffsetToCommit,
+  ProducedRange,
+  TransactionalProducer,
+} from './ports.ts'
+import { type FrozenTask, positionAfter } from './task.ts'
+
+/** A cycle on its way: nothing of it changes any more. */
+export interface FrozenCycle {
+  readonly cycle: Cycle
+  readonly tasks: readonly FrozenTask[]
+  /** At least one, unless no task is owned: the fence. */
+  readonly offsets: readonly OffsetToCommit[]
+  readonly generation: GroupGeneration
+}
+
+/**
+ * One transaction. Its order is the promise:
+ *
+ * 1. Outputs and changelog records are produced: nobody who reads committed data sees them.
+ * 2. The positions follow, under the generation in which the records were fetched. If the group has gone on without us the
+ *    coordinator refuses here, and the transaction can never commit: whoever owns the partitions now starts from the
+ *    positions before it, with a store before it.
+ * 3. The end of the transaction makes 1 and 2 visible, all or nothing. When its reply is lost nobody knows: the caller
+ *    initialises the producer, which decides it, and reads back what the cluster says.
+ *
+ * Only after the return may anything that cannot be undone follow: the disk (`applyToDisk`), gates, dots. So the disk never
+ * holds what was not committed, and no dot is written without an ATTEMPT that the next owner will find.
+ */
+export async function commitCycle(
+  producer: TransactionalProducer,
+  frozen: FrozenCycle,
+): Promise<readonly ProducedRange[]> {
+  const { cycle, tasks, offsets, generation } = frozen
+  assert(
+    offsets.length > 0 || tasks.length === 0,
+    'offsets fence the cycle: one that consumed nothing commits a position again',
+  )
+
+  const ranges = await producer.send([...cycle.outputs, ...tasks.flatMap(task => task.changelog)])
+  if (offsets.length > 0) await producer.addOffsets(offsets, generation)
+  await producer.commit()
+
+  return ranges
+}
+
+/** The committed cycle onto the disk: for each store one atomic batch of values and changelog position. */
+export async function applyToDisk(
+  frozen: FrozenCycle,
+  ranges: readonly ProducedRange[],
+): Promise<void> {
+  await Promise.all(
+    frozen.tasks.flatMap(({ task, stores }) =>
+      stores.map(async ({ store, writes }) => {
+        if (writes.length === 0) return
+        const offset = positionAfter(store, task.partition, ranges)
+        await store.backend.apply(writes, { topicId: store.changelogTopicId, offset })
+        store.position = offset
+      }),
+    ),
+  )
+}

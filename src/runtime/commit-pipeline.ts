@@ -1,0 +1,200 @@
+import type { Clock } from '../clock.ts'
+import { momentOf } from '../effects/flights.ts'
+import type { Journal, JournalEvidence } from '../effects/journal.ts'
+import { effectCommandSerde } from '../effects/outbox.ts'
+import { applyToDisk, commitCycle, type FrozenCycle } from './commit-cycle.ts'
+import { Cycle } from './cycle.ts'
+import type { GroupGeneration, ProducedRecord, TransactionalProducer } from './ports.ts'
+import type { RuntimeMetrics } from './runtime-metrics.ts'
+import type { Task } from './task.ts'
+
+export interface CommitPipelineOptions {
+  readonly producer: TransactionalProducer
+  readonly clock: Clock
+  readonly metrics: RuntimeMetrics
+  readonly journal: Journal
+  readonly incarnation: string
+  readonly commitIntervalMs: number
+  readonly wake: () => void
+}
+
+interface CommitRequest {
+  readonly tasks: readonly Task[]
+  readonly generation: GroupGeneration
+  /** An effect waits at its gate, or a reply to be committed. */
+  readonly urgent: boolean
+  /** No input is at hand. */
+  readonly quiet: boolean
+}
+
+interface Committing {
+  readonly frozen: FrozenCycle
+  readonly evidence: readonly JournalEvidence[]
+  /** Set when it has ended. */
+  result: 'committed' | { readonly error: unknown } | undefined
+  /** Never rejects. */
+  settled: Promise<void>
+}
+
+const recordsMax = 20_000
+const bytesMax = 32 * 1024 * 1024
+/** Between two transactions: the broker writes the markers of the first meanwhile; without it the second waits 20 ms for them. */
+const pauseMs = 2
+/** Positions that only stepped over markers are committed this seldom. */
+const idleCommitMs = 5000
+
+/** The active cycle, and at most one that commits while the next one is filled. */
+export class CommitPipeline {
+  readonly #options: CommitPipelineOptions
+  #active = new Cycle(1)
+  #evidence: JournalEvidence[] = []
+  /** Undefined while nothing commits. */
+  #committing: Committing | undefined
+  #lastEndMs = -Infinity
+
+  constructor(options: CommitPipelineOptions) {
+    this.#options = options
+  }
+
+  get active(): Cycle {
+    return this.#active
+  }
+
+  get isBusy(): boolean {
+    return this.#committing !== undefined
+  }
+
+  /** The active cycle takes no more input until it can be committed. */
+  get isFull(): boolean {
+    return this.#active.records >= recordsMax || this.#active.bytes >= bytesMax
+  }
+
+  /** Evidence for the owner of a request, wherever it is: a record of the next transaction. */
+  addEvidence(evidence: JournalEvidence): void {
+    this.#evidence.push(evidence)
+    this.#options.wake()
+  }
+
+  hasContent(tasks: readonly Task[]): boolean {
+    return (
+      this.#active.records > 0 ||
+      this.#active.outputs.length > 0 ||
+      this.#evidence.length > 0 ||
+      tasks.some(task => task.hasWrites)
+    )
+  }
+
+  /** Starts a commit if it is time for one; returns the milliseconds after which to ask again. */
+  startIfDue(request: CommitRequest): number {
+    if (this.#committing) return Infinity
+    const nowMs = this.#options.clock.monotonicMs()
+    const { tasks, urgent, quiet } = request
+    const content = this.hasContent(tasks)
+    if (!content && !tasks.some(task => task.hasProgress)) return Infinity
+    this.#active.beganMs ??= nowMs
+    const ageMs = nowMs - this.#active.beganMs
+    const waitMs = content ? this.#options.commitIntervalMs : idleCommitMs
+    const due = (content && (urgent || quiet || this.isFull)) || ageMs >= waitMs
+    const pauseLeftMs = pauseMs - (nowMs - this.#lastEndMs)
+    if (!due) return waitMs - ageMs
+    if (pauseLeftMs > 0) return pauseLeftMs
+    this.#start(request)
+    return Infinity
+  }
+
+  #start({ tasks, generation }: CommitRequest): void {
+    const { clock, incarnation } = this.#options
+    const moment = momentOf(clock)
+    const cycle = this.#active
+    this.#active = new Cycle(cycle.number + 1)
+    const evidence = this.#evidence
+    this.#evidence = []
+    for (const each of evidence) cycle.produce(evidenceRecord(each, moment.wallMs))
+    const metadata = `${incarnation}:${cycle.number}`
+    const frozen = tasks.map(task => task.freeze(metadata, moment.wallMs))
+    for (const task of tasks) task.freezeEngines(moment)
+    const consumed = frozen.flatMap(each => each.offsets)
+    const [first] = tasks
+    const offsets = consumed.length === 0 && first ? [first.anyOffset(metadata)] : consumed
+    const committing: Committing = {
+      frozen: { cycle, tasks: frozen, offsets, generation },
+      evidence,
+      result: undefined,
+      settled: Promise.resolve(),
+    }
+    this.#committing = committing
+    committing.settled = this.#commit(committing.frozen)
+      .then(
+        () => void (committing.result = 'committed'),
+        (error: unknown) => void (committing.result = { error }),
+      )
+      .finally(this.#options.wake)
+  }
+
+  async #commit(frozen: FrozenCycle): Promise<void> {
+    const { producer, clock, metrics, journal } = this.#options
+    const beganMs = clock.monotonicMs()
+    const ranges = await commitCycle(producer, frozen)
+    this.#lastEndMs = clock.monotonicMs()
+    metrics.commitDuration.observe(this.#lastEndMs - beganMs)
+    const applied = applyToDisk(frozen, ranges)
+    await Promise.all([applied, this.#openGates(frozen, journal)])
+  }
+
+  /** "Dot" is on the disk before the first dot is written: an attempt without it was certainly not performed. */
+  async #openGates(frozen: FrozenCycle, journal: Journal): Promise<void> {
+    const engines = frozen.tasks.flatMap(({ task }) => [...task.engines.values()])
+    const marks = engines.map(engine => engine.committed())
+    const settled = marks.flatMap(each => each.settled)
+    if (settled.length > 0) journal.settled(settled)
+    const perform = marks.flatMap(each => each.perform)
+    if (perform.length === 0) return
+    await journal.dots(perform)
+    for (const engine of engines) engine.perform()
+  }
+
+  /** Takes note of a commit that has ended; throws what it failed with. Does not wait for one that is under way. */
+  async finish(): Promise<void> {
+    const committing = this.#committing
+    if (committing?.result === undefined) return
+    await committing.settled
+    if (committing.result !== 'committed') throw committing.result.error
+    this.#committing = undefined
+    this.#countCommitted(committing.frozen.cycle)
+    for (const { task } of committing.frozen.tasks) task.retire()
+    if (committing.evidence.length > 0)
+      this.#options.journal.settled(committing.evidence.map(each => each.token))
+  }
+
+  /** Takes back the active cycle and the one that was committing, whatever became of it. */
+  async abandon(tasks: readonly Task[]): Promise<void> {
+    const committing = this.#committing
+    await committing?.settled
+    this.#committing = undefined
+    // Published twice it says the same; not at all it would be lost.
+    if (committing) this.#evidence.push(...committing.evidence)
+    this.#active = new Cycle(this.#active.number + 1)
+    for (const task of tasks) task.fail()
+  }
+
+  #countCommitted(cycle: Cycle): void {
+    const { metrics } = this.#options
+    for (const [name, by] of cycle.counts) metrics.custom(name).inc(by)
+    const byTopic = new Map<string, number>()
+    for (const { topic } of cycle.outputs) byTopic.set(topic, (byTopic.get(topic) ?? 0) + 1)
+    for (const [topic, count] of byTopic) metrics.recordsOut.labels({ topic }).inc(count)
+  }
+}
+
+function evidenceRecord(evidence: JournalEvidence, nowMs: number): ProducedRecord {
+  const { topic, partition, identity, token, outcome, reply, atMs } = evidence
+  const value = effectCommandSerde.serialize({
+    kind: 'evidence',
+    identity,
+    token,
+    outcome,
+    reply,
+    atMs,
+  })
+  return { topic, partition, key: Buffer.from(identity), value, headers: [], timestampMs: nowMs }
+}

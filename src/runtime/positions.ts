@@ -1,0 +1,29 @@
+import type { Serde } from '../serde.ts'
+import type { StoreDefinition } from '../state/store.ts'
+import type { SubTopology } from '../topology/topology.ts'
+
+/**
+ * How far a task has processed each source that must not be read again. It is committed with the work itself, so after
+ * somebody has set the group's offsets back it still tells, exactly, which records have been processed.
+ */
+export function positionsStore(subTopology: SubTopology): StoreDefinition<number> | undefined {
+  if (!subTopology.sources.some(each => each.reread === 'skip')) return undefined
+  return {
+    name: `${subTopology.name}-positions`,
+    kind: 'rocksdb',
+    value: offsetSerde,
+    changelogConfigs: { 'cleanup.policy': 'compact' },
+  }
+}
+
+/** A topic that was deleted and made again begins at 0: its id tells it apart. */
+export function positionKey(topic: string, topicId: string): string {
+  return `${topic}|${topicId}`
+}
+
+const offsetSerde: Serde<number> = Object.freeze({
+  isReady: () => true,
+  prepare: () => Promise.resolve(),
+  serialize: (offset: number) => Buffer.from(String(offset)),
+  deserialize: (bytes: Buffer) => Number(bytes.toString('latin1')),
+})

@@ -1,0 +1,203 @@
+import { sleep } from '../clock.ts'
+import { errorCodeOf, StreamsError } from '../errors.ts'
+import { OverlaidStore } from '../state/overlaid-store.ts'
+import type { StoreBackend, StoreDefinition } from '../state/store.ts'
+import { InputQueue } from './input-queue.ts'
+import { partitionKey, type TopicPartition } from './ports.ts'
+import { positionKey } from './positions.ts'
+import type { Task } from './task.ts'
+import type { TaskStore } from './task-store.ts'
+import { changelogName } from './topic-catalog.ts'
+
+/** How a restore reads: large batches, nobody waits for single records. */
+const restoreFetch = {
+  maxWaitMs: 100,
+  maxBytesPerPartition: 4 * 1024 * 1024,
+  maxBytes: 32 * 1024 * 1024,
+}
+
+/**
+ * Brings a task from whatever is on this disk to exactly what is committed. The order matters:
+ *
+ * 1. The group's *stable* offsets are read first: that waits for any transaction that holds them back, and every
+ *    transaction that contributed to them had produced its changelog records before.
+ * 2. Then the end of the changelog is read, open transactions included: so all those records lie before it.
+ * 3. Then the changelog is read, committed records only, until the *position* has reached that end. The tail may be
+ *    markers or aborted data, so no record is ever waited for.
+ *
+ * The same for a new task, a restart and a commit whose outcome nobody knows: what the cluster says is the truth.
+ */
+export async function restoreTask(task: Task): Promise<void> {
+  const { context } = task
+  const { signal } = task.leaving
+  if (task.stores.size === 0)
+    for (const definition of task.storeDefinitions) await openStore(task, definition)
+  const committed = await context.cluster.admin.committedOffsets(
+    context.applicationId,
+    task.sources,
+  )
+  const missing = task.sources.filter(at => !committed.has(partitionKey(at)))
+  const starts =
+    missing.length > 0
+      ? await context.cluster.admin.startOffsets(missing)
+      : new Map<string, number>()
+  const ends = await context.cluster.admin.endOffsets(
+    [...task.stores.values()].map(store => changelogOf(task, store)),
+  )
+  for (const [name, store] of task.stores)
+    await checkPosition(task, name, store, ends.get(partitionKey(changelogOf(task, store))) ?? 0)
+  await replay(task, ends, signal)
+  if (signal.aborted) return
+  for (const at of task.sources) {
+    const offset = committed.get(partitionKey(at))?.offset ?? starts.get(partitionKey(at)) ?? 0
+    task.queues.set(at.topic, new InputQueue(offset))
+  }
+  await readPositions(task)
+  if (task.engines.size === 0) task.createEngines()
+  for (const engine of task.engines.values()) await engine.recover()
+}
+
+function changelogOf(task: Task, store: TaskStore): TopicPartition {
+  return { topic: store.changelogTopic, partition: task.partition }
+}
+
+async function openStore(task: Task, definition: StoreDefinition): Promise<void> {
+  const { stateDirectory, catalog, applicationId, log } = task.context
+  const open = (): Promise<StoreBackend> => stateDirectory.open(task.id, definition)
+  const backend = await open().catch(async (error: unknown) => {
+    if (errorCodeOf(error) !== 'STORE_CORRUPTED') throw error
+    log.warn(
+      { event: 'store-corrupted', task: task.id, store: definition.name },
+      'the local store cannot be read: it is deleted and restored from its changelog',
+    )
+    await stateDirectory.destroy(task.id, definition)
+    return open()
+  })
+  const changelogTopic = changelogName(applicationId, definition.name)
+  const position = await backend.position()
+  task.stores.set(definition.name, {
+    definition,
+    changelogTopic,
+    changelogTopicId: catalog.describe(changelogTopic).topicId,
+    backend,
+    overlaid: new OverlaidStore(definition, backend),
+    position: position?.offset ?? 0,
+    sweepCursor: '',
+  })
+}
+
+/** A disk that is ahead of the changelog, or of another life of it, is not a copy of it: it is deleted and restored. */
+async function checkPosition(
+  task: Task,
+  name: string,
+  store: TaskStore,
+  end: number,
+): Promise<void> {
+  const { stateDirectory, log } = task.context
+  const position = await store.backend.position()
+  const ahead = (position?.offset ?? 0) > end
+  const foreign = position !== undefined && position.topicId !== store.changelogTopicId
+  if (!ahead && !foreign) {
+    store.position = position?.offset ?? 0
+    return
+  }
+  const reason = foreign
+    ? 'belongs to a changelog that no longer exists'
+    : `is at ${position?.offset}, ahead of its changelog's end ${end}`
+  log.warn(
+    { event: 'store-foreign', task: task.id, store: name },
+    `the local store ${reason}: it is deleted and restored`,
+  )
+  await store.backend.close()
+  await stateDirectory.destroy(task.id, store.definition)
+  task.stores.delete(name)
+  await openStore(task, store.definition)
+}
+
+async function replay(
+  task: Task,
+  ends: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { cluster, clock, log, metrics } = task.context
+  const waiting = new Map(
+    [...task.stores.values()].map(store => [partitionKey(changelogOf(task, store)), store]),
+  )
+  const starts = await cluster.admin.startOffsets(
+    [...waiting.values()].map(store => changelogOf(task, store)),
+  )
+  const remaining = (key: string, store: TaskStore): number => (ends.get(key) ?? 0) - store.position
+  for (const [key, store] of waiting) {
+    store.position = Math.max(store.position, starts.get(key) ?? 0)
+    if (remaining(key, store) <= 0) waiting.delete(key)
+  }
+  if (waiting.size === 0) return
+  const beganMs = clock.monotonicMs()
+  let records = 0
+  await using fetcher = cluster.createFetcher(restoreFetch)
+  let ready = (): void => undefined
+  fetcher.onReady(() => ready())
+  for (const store of waiting.values()) fetcher.assign(changelogOf(task, store), store.position)
+  while (waiting.size > 0 && !signal.aborted) {
+    const batches = fetcher.poll()
+    if (batches.length === 0) {
+      const quiet = new AbortController()
+      ready = () => quiet.abort()
+      // The look again after a second is for the signal alone: data wakes at once.
+      await sleep(clock, 1000, quiet.signal)
+      continue
+    }
+    for (const batch of batches) {
+      const key = partitionKey(batch)
+      const store = waiting.get(key)
+      if (store === undefined) continue
+      const writes = batch.records.map(record => ({
+        key: record.key?.toString('utf8') ?? '',
+        value: record.value,
+      }))
+      await store.backend.apply(writes, {
+        topicId: store.changelogTopicId,
+        offset: batch.nextOffset,
+      })
+      store.position = batch.nextOffset
+      records += writes.length
+      metrics.restoreRemaining
+        .labels({ task: task.id, store: store.definition.name })
+        .set(Math.max(0, remaining(key, store)))
+      if (remaining(key, store) > 0) continue
+      waiting.delete(key)
+      fetcher.unassign(batch)
+    }
+  }
+  const milliseconds = Math.round(clock.monotonicMs() - beganMs)
+  log.info({ event: 'restored', task: task.id, records, milliseconds }, `${task.id} restored`)
+}
+
+/** What has been processed of sources that must not be read twice, whatever the group's offsets say. */
+async function readPositions(task: Task): Promise<void> {
+  const { catalog } = task.context
+  const positions = task.stores.get(`${task.subTopology.name}-positions`)
+  task.skipBelow.clear()
+  if (positions === undefined) return
+  for (const { topic, partition } of task.sources) {
+    const { topicId } = catalog.describe(topic)
+    const [stored] = await positions.backend.getMany([positionKey(topic, topicId)])
+    if (stored === undefined) continue
+    const offset = positions.definition.value.deserialize(stored) as number
+    task.skipBelow.set(topic, offset)
+    const committed = task.queues.get(topic)!.position
+    if (committed < offset)
+      task.context.log.warn(
+        { event: 'offsets-set-back', topic, partition, committed, processed: offset },
+        `the group's offset lies before what has been processed: ${offset - committed} records are skipped`,
+      )
+  }
+}
+
+/** An error that only says that the cluster is out of reach just now. */
+export function isPassing(error: unknown): boolean {
+  return (
+    error instanceof StreamsError &&
+    (error.recovery === 'retry' || error.recovery === 'wait' || error.recovery === 'resolve')
+  )
+}

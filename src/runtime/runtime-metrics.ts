@@ -1,0 +1,94 @@
+import {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type MetricFamily,
+  MetricRegistry,
+} from '../metrics.ts'
+
+const commitBucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000]
+
+/** What an instance counts. Counters of a cycle are added when it commits: what was taken back was never counted. */
+export class RuntimeMetrics {
+  readonly registry: MetricRegistry
+  readonly recordsIn: MetricFamily<'topic', Counter>
+  readonly recordsOut: MetricFamily<'topic', Counter>
+  readonly deadLetters: MetricFamily<'code', Counter>
+  readonly lag: MetricFamily<'topic' | 'partition', Gauge>
+  readonly outcomes: MetricFamily<'outcome', Counter>
+  readonly ends: MetricFamily<'end', Counter>
+  readonly inDoubt: Gauge
+  readonly retriesWaiting: Gauge
+  readonly openRequests: Gauge
+  readonly commitDuration: Histogram
+  readonly commitFailures: MetricFamily<'code', Counter>
+  readonly restoreRemaining: MetricFamily<'task' | 'store', Gauge>
+  readonly storeBytes: MetricFamily<'task' | 'store', Gauge>
+  readonly tasks: MetricFamily<'state', Gauge>
+
+  constructor(registry = new MetricRegistry()) {
+    this.registry = registry
+    this.recordsIn = registry.counter('mailonce_records_in_total', 'Records processed, by topic.', [
+      'topic',
+    ])
+    this.recordsOut = registry.counter(
+      'mailonce_records_out_total',
+      'Records committed, by topic.',
+      ['topic'],
+    )
+    this.deadLetters = registry.counter(
+      'mailonce_dead_letters_total',
+      'Records sent to the dead letters, by reason.',
+      ['code'],
+    )
+    this.lag = registry.gauge('mailonce_lag_records', 'Records not yet processed.', [
+      'topic',
+      'partition',
+    ])
+    this.outcomes = registry.counter('mailonce_sends_total', 'Tries by what came of them.', [
+      'outcome',
+    ])
+    this.ends = registry.counter('mailonce_requests_ended_total', 'Requests by how they ended.', [
+      'end',
+    ])
+    this.inDoubt = registry
+      .gauge('mailonce_in_doubt', 'Attempts whose fate is unknown now.', [])
+      .labels({})
+    this.retriesWaiting = registry
+      .gauge('mailonce_retries_waiting', 'Requests that wait for a time.', [])
+      .labels({})
+    this.openRequests = registry
+      .gauge('mailonce_open_requests', 'Requests not yet ended.', [])
+      .labels({})
+    this.commitDuration = registry
+      .histogram(
+        'mailonce_commit_duration_ms',
+        'Transaction begin to end, milliseconds.',
+        commitBucketsMs,
+      )
+      .labels({})
+    this.commitFailures = registry.counter(
+      'mailonce_commit_failures_total',
+      'Cycles that were taken back, by error.',
+      ['code'],
+    )
+    this.restoreRemaining = registry.gauge(
+      'mailonce_restore_remaining_records',
+      'Changelog records still to be replayed.',
+      ['task', 'store'],
+    )
+    this.storeBytes = registry.gauge(
+      'mailonce_store_bytes',
+      'Size of a store on this disk, roughly.',
+      ['task', 'store'],
+    )
+    this.tasks = registry.gauge('mailonce_tasks', 'Tasks of this instance, by state.', ['state'])
+  }
+
+  /** Counters that processors add to with `context.count`. */
+  custom(name: string): Counter {
+    return this.registry
+      .counter(`mailonce_${name}_total`, `Counted by a processor as ${name}.`, [])
+      .labels({})
+  }
+}

@@ -1,0 +1,45 @@
+import type { FetcherOptions } from './ports.ts'
+
+/** Resolved settings of one instance. */
+export interface StreamsOptions {
+  /** Names the consumer group, the internal topics and the transactional ids. Never changes. */
+  readonly applicationId: string
+  /** Stable name of this instance; no two live instances share one. */
+  readonly instanceId: string
+  readonly staticMembership: boolean
+  /** Longest time records wait for their transaction under load, milliseconds. @default 100 */
+  readonly commitIntervalMs: number
+  /** @default 10000 */
+  readonly transactionTimeoutMs: number
+  /** @default 10000; static members 45000 */
+  readonly sessionTimeoutMs: number
+  /** @default 30000 */
+  readonly rebalanceTimeoutMs: number
+  readonly fetch: FetcherOptions
+  readonly acceptLostState: boolean
+  /** What the user calls to create missing topics. */
+  readonly createTopicsHint: string
+}
+
+export type StreamsSettings = Pick<StreamsOptions, 'applicationId' | 'instanceId'> &
+  Partial<StreamsOptions>
+
+const defaults = Object.freeze({
+  staticMembership: false,
+  commitIntervalMs: 100,
+  transactionTimeoutMs: 10_000,
+  rebalanceTimeoutMs: 30_000,
+  fetch: Object.freeze({
+    maxWaitMs: 500,
+    maxBytesPerPartition: 1024 * 1024,
+    maxBytes: 16 * 1024 * 1024,
+  }),
+  acceptLostState: false,
+  createTopicsHint: 'create them first',
+})
+
+/** Copies and fills in. The caller's object is never changed. */
+export function resolveStreamsOptions(settings: StreamsSettings): StreamsOptions {
+  const sessionTimeoutMs = settings.staticMembership ? 45_000 : 10_000
+  return Object.freeze({ sessionTimeoutMs, ...defaults, ...settings })
+}

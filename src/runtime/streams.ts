@@ -1,0 +1,191 @@
+import { type Clock, sleep } from '../clock.ts'
+import type { EffectDefinition } from '../effects/effect.ts'
+import type { Journal } from '../effects/journal.ts'
+import { SinkSlots } from '../effects/sink-slots.ts'
+import { describeError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import type { Random } from '../random.ts'
+import type { StateDirectory } from '../state/store.ts'
+import type { Topology } from '../topology/topology.ts'
+import { prepareTopics } from './internal-topics.ts'
+import type { KafkaCluster } from './ports.ts'
+import { isPassing } from './restore.ts'
+import { RuntimeMetrics } from './runtime-metrics.ts'
+import {
+  resolveStreamsOptions,
+  type StreamsOptions,
+  type StreamsSettings,
+} from './streams-options.ts'
+import { Worker } from './worker.ts'
+
+/** The world an instance runs in. Whoever made these closes them, after the instance has stopped. */
+export interface StreamsEnvironment {
+  readonly cluster: KafkaCluster
+  readonly stateDirectory: StateDirectory
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics?: RuntimeMetrics
+}
+
+export type StreamsState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
+
+/** One instance of an application: it joins the others of its application id and takes its share of the tasks. */
+export class Streams {
+  readonly #topology: Topology
+  readonly #options: StreamsOptions
+  readonly #environment: StreamsEnvironment
+  readonly metrics: RuntimeMetrics
+  readonly #stopping = new AbortController()
+  #state: StreamsState = 'starting'
+  #stopWithinMs = 30_000
+  #worker: Worker | undefined
+  #run: Promise<void> | undefined
+  #onReady: () => void = () => undefined
+
+  constructor(topology: Topology, settings: StreamsSettings, environment: StreamsEnvironment) {
+    this.#topology = topology
+    this.#options = resolveStreamsOptions(settings)
+    this.#environment = environment
+    this.metrics = environment.metrics ?? new RuntimeMetrics()
+  }
+
+  get state(): StreamsState {
+    return this.#state
+  }
+
+  /** In the group, and every assigned task is running. */
+  get isReady(): boolean {
+    return this.#state === 'running' && this.#worker?.isReady === true
+  }
+
+  /** Called once, when the instance is ready for the first time. */
+  onFirstReady(listener: () => void): void {
+    this.#onReady = listener
+  }
+
+  /** Runs until `stop`; rejects with the error that ended it. What passes by itself is waited for. */
+  run(): Promise<void> {
+    this.#run ??= this.#runOnce()
+    return this.#run
+  }
+
+  /** Drains and leaves within the time, milliseconds. Resolves when everything is closed. */
+  async stop(withinMs = 30_000): Promise<void> {
+    if (this.#state === 'starting' || this.#state === 'running') this.#state = 'stopping'
+    this.#stopWithinMs = withinMs
+    this.#stopping.abort()
+    this.#worker?.stop(withinMs)
+    await this.#run?.catch(() => undefined)
+  }
+
+  async #runOnce(): Promise<void> {
+    try {
+      const worker = await this.#start()
+      if (worker) await Promise.all([worker.run(), this.#watchReady(worker)])
+      this.#state = 'stopped'
+    } catch (error) {
+      this.#state = 'failed'
+      throw error
+    } finally {
+      this.#stopping.abort()
+    }
+  }
+
+  async #start(): Promise<Worker | undefined> {
+    const { cluster, stateDirectory, journal, clock, random, log } = this.#environment
+    const { applicationId, createTopicsHint, acceptLostState } = this.#options
+    const catalog = await this.#patiently(() =>
+      prepareTopics({
+        admin: cluster.admin,
+        applicationId,
+        topology: this.#topology,
+        log,
+        createTopicsHint,
+        acceptLostState,
+      }),
+    )
+    if (catalog === undefined) return undefined
+    const slots = new SinkSlots(concurrencyOf(this.#topology), clock, random)
+    const worker = new Worker({
+      options: this.#options,
+      index: 0,
+      context: {
+        applicationId,
+        topology: this.#topology,
+        catalog,
+        cluster,
+        stateDirectory,
+        clock,
+        random,
+        log,
+        metrics: this.metrics,
+        journal,
+        slots,
+      },
+    })
+    this.#worker = worker
+    for (const evidence of journal.evidence) worker.commits.addEvidence(evidence)
+    if (this.#stopping.signal.aborted) worker.stop(this.#stopWithinMs)
+    else this.#state = 'running'
+    return worker
+  }
+
+  /** Undefined when stopped meanwhile. */
+  async #patiently<T>(call: () => Promise<T>): Promise<T | undefined> {
+    const { clock, log } = this.#environment
+    for (
+      let delayMs = 500;
+      !this.#stopping.signal.aborted;
+      delayMs = Math.min(delayMs * 2, 30_000)
+    ) {
+      try {
+        return await call()
+      } catch (error) {
+        if (!isPassing(error)) throw error
+        log.warn({ event: 'broker-unreachable', delayMs }, describeError(error))
+        await sleep(clock, delayMs, this.#stopping.signal)
+      }
+    }
+    return undefined
+  }
+
+  async #watchReady(worker: Worker): Promise<void> {
+    while (!this.#stopping.signal.aborted && !worker.isReady)
+      await sleep(this.#environment.clock, 20, this.#stopping.signal)
+    if (worker.isReady) this.#onReady()
+  }
+
+  /** Brings the gauges up to date: called when somebody asks for the metrics. */
+  async observe(): Promise<void> {
+    const states = new Map<string, number>()
+    const totals = { inDoubt: 0, waiting: 0, open: 0 }
+    for (const task of this.#worker?.tasks ?? []) {
+      states.set(task.state, (states.get(task.state) ?? 0) + 1)
+      for (const store of task.stores.values())
+        this.metrics.storeBytes
+          .labels({ task: task.id, store: store.definition.name })
+          .set(await store.backend.approximateBytes().catch(() => 0))
+      for (const engine of task.engines.values()) {
+        const counts = engine.counts()
+        totals.inDoubt += counts.inDoubt
+        totals.waiting += counts.waiting
+        totals.open += counts.open
+      }
+    }
+    for (const state of ['restoring', 'running'])
+      this.metrics.tasks.labels({ state }).set(states.get(state) ?? 0)
+    this.metrics.inDoubt.set(totals.inDoubt)
+    this.metrics.retriesWaiting.set(totals.waiting)
+    this.metrics.openRequests.set(totals.open)
+  }
+}
+
+/** The tries that may be under way at once; effects of one instance share them. */
+function concurrencyOf(topology: Topology): number {
+  const limits = topology.nodes.flatMap(node =>
+    node.kind === 'effect' ? [(node.definition as EffectDefinition).sink.concurrencyMax] : [],
+  )
+  return Math.max(1, ...limits)
+}

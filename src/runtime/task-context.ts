@@ -1,0 +1,35 @@
+import type { Fact } from '../effects/flights.ts'
+import type { AttemptAddress, Journal } from '../effects/journal.ts'
+import type { SinkSlots } from '../effects/sink-slots.ts'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { Random } from '../random.ts'
+import type { StateDirectory } from '../state/store.ts'
+import type { Topology } from '../topology/topology.ts'
+import type { Cycle } from './cycle.ts'
+import type { KafkaCluster } from './ports.ts'
+import type { RuntimeMetrics } from './runtime-metrics.ts'
+import type { TopicCatalog } from './topic-catalog.ts'
+
+/** What a task shares with the others of its worker. */
+export interface TaskContext {
+  readonly applicationId: string
+  readonly topology: Topology
+  readonly catalog: TopicCatalog
+  readonly cluster: KafkaCluster
+  readonly stateDirectory: StateDirectory
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics: RuntimeMetrics
+  readonly journal: Journal
+  /** One for each sink, shared by all tasks of the instance. */
+  readonly slots: SinkSlots
+  /** Begins the tokens of attempts; no other life of any instance has it. */
+  readonly incarnation: string
+  /** The cycle that is being filled. */
+  readonly activeCycle: () => Cycle
+  readonly wake: () => void
+  /** Evidence about an attempt of a task that has left. */
+  readonly onLateFact: (address: Pick<AttemptAddress, 'topic' | 'partition'>, fact: Fact) => void
+}

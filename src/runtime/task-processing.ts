@@ -1,0 +1,306 @@
+import type { EffectCommand } from '../effects/outbox.ts'
+import { describeError, StreamsError } from '../errors.ts'
+import { keyNotLoaded } from '../state/key-not-loaded.ts'
+import type {
+  ProcessorContext,
+  Punctuation,
+  SourceNode,
+  StreamRecord,
+} from '../topology/topology.ts'
+import { deadLetter } from './dead-letter.ts'
+import type { InputQueue } from './input-queue.ts'
+import type { ConsumedRecord } from './ports.ts'
+import type { Task } from './task.ts'
+import { parentsOf } from './task-graph.ts'
+import { topicName } from './topic-catalog.ts'
+
+/** A record ready to run: decoded, or with the reason why it cannot be. */
+type Decoded =
+  | { readonly from: ConsumedRecord; readonly record: StreamRecord }
+  | { readonly from: ConsumedRecord; readonly error: StreamsError }
+
+interface Source {
+  readonly node: SourceNode
+  readonly topic: string
+  readonly keysOf: KeysOf
+}
+
+interface Schedule {
+  readonly punctuation: Punctuation
+  readonly context: ProcessorContext
+  nextMs: number
+}
+
+/** A unit of work that misses more keys than this is a bug in a processor. */
+const missesMax = 10_000
+
+/** Takes records out of a task's queues and runs them through its graph. */
+export class TaskProcessing {
+  readonly #task: Task
+  readonly #sources: readonly Source[]
+  readonly #schedules: Schedule[] = []
+  #turn = 0
+
+  constructor(task: Task) {
+    this.#task = task
+    const { applicationId } = task.context
+    this.#sources = task.subTopology.sources.map(node => ({
+      node,
+      topic: topicName(applicationId, node.topic),
+      keysOf: keysDeclaredBelow(task, node),
+    }))
+    for (const { processor, context } of task.graph.processors)
+      for (const punctuation of processor.punctuations ?? [])
+        this.#schedules.push({ punctuation, context, nextMs: -Infinity })
+  }
+
+  /** Processes at most `limit` records of one source, in turn; returns how many. */
+  async processSome(limit: number): Promise<number> {
+    const { queues } = this.#task
+    for (let tried = 0; tried < this.#sources.length; tried += 1) {
+      const source = this.#sources[(this.#turn += 1) % this.#sources.length]!
+      const queue = queues.get(source.topic)
+      if (queue === undefined || queue.parked) continue
+      const records = queue.peek(limit)
+      if (records.length === 0) continue
+      return this.#processBatch(source, queue, records)
+    }
+    return 0
+  }
+
+  async #processBatch(
+    { node, topic, keysOf }: Source,
+    queue: InputQueue,
+    records: readonly ConsumedRecord[],
+  ): Promise<number> {
+    const { context, environment, graph } = this.#task
+    const decoded = this.#decodeReady(node, queue, records)
+    if (decoded.length === 0) return 0
+    await this.#loadKeys(decoded, keysOf)
+    const handler = graph.source(node.name)
+    for (const each of decoded) {
+      if (each.from.offset < (this.#task.skipBelow.get(topic) ?? 0)) continue
+      if ('error' in each) {
+        this.#toDeadLetters(each.from, each.error)
+        continue
+      }
+      environment.origin = each.from
+      environment.streamTimeMs = Math.max(environment.streamTimeMs, each.record.timestampMs)
+      try {
+        await this.runUnit(() => handler(each.record))
+      } catch (error) {
+        if (!(error instanceof StreamsError) || error.code !== 'RECORD_UNDECODABLE') throw error
+        this.#toDeadLetters(each.from, error)
+      }
+    }
+    environment.origin = undefined
+    queue.take(decoded.length)
+    this.#task.progressed(topic)
+    context.activeCycle().records += decoded.length
+    context.metrics.recordsIn.labels({ topic }).inc(decoded.length)
+    for (const store of this.#task.stores.values()) store.overlaid.dropLoaded()
+    return decoded.length
+  }
+
+  /** Runs the punctuations that are due. */
+  async punctuate(): Promise<void> {
+    for (const schedule of this.#schedules) {
+      const nowMs = this.#timeOf(schedule)
+      if (nowMs === -Infinity || nowMs < schedule.nextMs) continue
+      schedule.nextMs = nowMs + schedule.punctuation.everyMs
+      await this.runUnit(() => schedule.punctuation.punctuate(nowMs, schedule.context))
+    }
+  }
+
+  /** Until the next one by wall clock; those by stream time come with records. */
+  nextPunctuationMs(): number {
+    let delayMs = Infinity
+    for (const schedule of this.#schedules)
+      if (schedule.punctuation.by === 'wall-clock')
+        delayMs = Math.min(delayMs, Math.max(0, schedule.nextMs - this.#timeOf(schedule)))
+    return delayMs
+  }
+
+  #timeOf({ punctuation }: Schedule): number {
+    return punctuation.by === 'wall-clock'
+      ? this.#task.context.clock.nowMs()
+      : this.#task.environment.streamTimeMs
+  }
+
+  /** Runs all or nothing of it. Synchronous unless a key is missing: then its traces are taken back, the key is read, and it runs again. */
+  runUnit(unit: () => void): Promise<void> | undefined {
+    const { context, stores } = this.#task
+    const cycle = context.activeCycle()
+    const mark = cycle.mark()
+    const marks = [...stores.values()].map(
+      store => [store.overlaid, store.overlaid.mark()] as const,
+    )
+    const undo = (): void => {
+      cycle.undoTo(mark)
+      for (const [store, at] of marks) store.undoTo(at)
+    }
+    try {
+      unit()
+      for (const [store] of marks) store.clearMarks()
+      return undefined
+    } catch (error) {
+      undo()
+      if (keyNotLoaded(error) === undefined) throw error
+      return this.#loadAndRepeat(unit, undo, error).then(() => {
+        for (const [store] of marks) store.clearMarks()
+      })
+    }
+  }
+
+  async #loadAndRepeat(unit: () => void, undo: () => void, first: unknown): Promise<void> {
+    let error = first
+    for (let misses = 0; misses < missesMax; misses += 1) {
+      const missed = keyNotLoaded(error)
+      if (missed === undefined) throw error
+      await this.#task.stores.get(missed.store.name)!.overlaid.load([missed.key])
+      try {
+        unit()
+        return
+      } catch (next) {
+        undo()
+        error = next
+      }
+    }
+    throw new StreamsError(
+      'INTERNAL',
+      `one record asked for more than ${missesMax} undeclared keys: declare them with 'prefetch'`,
+    )
+  }
+
+  /** As many as can be decoded now. What lacks a schema parks the queue until somebody knows. */
+  #decodeReady(node: SourceNode, queue: InputQueue, records: readonly ConsumedRecord[]): Decoded[] {
+    const decoded: Decoded[] = []
+    for (const from of records) {
+      const { key: keySerde, value: valueSerde } = node.topic
+      if (from.value !== null && !valueSerde.isReady(from.value)) {
+        if (decoded.length === 0) void this.#park(node, queue, from)
+        break
+      }
+      decoded.push(decode(from, keySerde, valueSerde))
+    }
+    return decoded
+  }
+
+  async #park(node: SourceNode, queue: InputQueue, record: ConsumedRecord): Promise<void> {
+    const { context } = this.#task
+    queue.parked = true
+    for (
+      let delayMs = 1000;
+      !this.#task.leaving.signal.aborted && queue.parked;
+      delayMs = Math.min(delayMs * 2, 30_000)
+    ) {
+      try {
+        await node.topic.value.prepare(record.value!)
+        queue.parked = false
+      } catch (error) {
+        const { topic, partition, offset } = record
+        context.log.warn(
+          { event: 'partition-waits', topic, partition, offset, delayMs },
+          describeError(error),
+        )
+        await new Promise<void>(resolve => void context.clock.schedule(delayMs, resolve))
+      }
+    }
+    context.wake()
+  }
+
+  async #loadKeys(decoded: readonly Decoded[], keysOf: KeysOf): Promise<void> {
+    const keys = new Map<string, string[]>()
+    for (const each of decoded)
+      if ('record' in each)
+        keysOf(each.record, (store, key) => {
+          const list = keys.get(store)
+          if (list) list.push(key)
+          else keys.set(store, [key])
+        })
+    if (keys.size === 0) return
+    await Promise.all(
+      [...keys].map(([store, list]) => this.#task.stores.get(store)!.overlaid.load(list)),
+    )
+  }
+
+  #toDeadLetters(record: ConsumedRecord, error: StreamsError): void {
+    const { context } = this.#task
+    const { topic, partition, offset } = record
+    const { deadLetterTopic } = context.topology
+    const reason = { code: error.code, message: describeError(error) }
+    const nowMs = context.clock.nowMs()
+    context
+      .activeCycle()
+      .produce(
+        deadLetter(
+          deadLetterTopic,
+          context.catalog.partitions(deadLetterTopic),
+          record,
+          reason,
+          nowMs,
+        ),
+      )
+    context.metrics.deadLetters.labels({ code: error.code }).inc()
+    context.log.warn(
+      { event: 'dead-letter', topic, partition, offset, code: error.code },
+      describeError(error),
+    )
+  }
+}
+
+function decode(
+  from: ConsumedRecord,
+  keySerde: SourceNode['topic']['key'],
+  valueSerde: SourceNode['topic']['value'],
+): Decoded {
+  try {
+    if (from.value === null) throw new StreamsError('RECORD_UNDECODABLE', 'the value is null')
+    const key = from.key === null ? null : keySerde.deserialize(from.key)
+    const value = valueSerde.deserialize(from.value)
+    const { timestampMs, headers } = from
+    return {
+      from,
+      record: {
+        key,
+        value,
+        timestampMs,
+        headers,
+        raw: { key, value, keyBytes: from.key, valueBytes: from.value },
+      },
+    }
+  } catch (error) {
+    if (error instanceof StreamsError && error.code === 'RECORD_UNDECODABLE') return { from, error }
+    throw error
+  }
+}
+
+type KeysOf = (record: StreamRecord, add: (store: string, key: string) => void) => void
+
+/** Keys that the nodes right below a source say they will need. */
+function keysDeclaredBelow(task: Task, source: SourceNode): KeysOf {
+  const parts: KeysOf[] = []
+  for (const node of task.subTopology.nodes) {
+    if (!parentsOf(node).includes(source.name)) continue
+    if (node.kind === 'process' && node.prefetch) {
+      const { prefetch } = node
+      parts.push((record, add) => {
+        for (const { store, key } of prefetch(record)) add(store.name, key)
+      })
+    }
+    if (node.kind === 'effect') {
+      const isCommand = node.commandsFrom === source.name
+      parts.push((record, add) => {
+        const engine = task.engines.get(node.name)!
+        const keys = isCommand
+          ? engine.keysOfCommand(record.value as EffectCommand)
+          : engine.keysOf(record.value, record)
+        for (const key of keys) add(node.store.name, key)
+      })
+    }
+  }
+  const [only] = parts
+  return parts.length === 1 && only
+    ? only
+    : (record, add) => parts.forEach(part => part(record, add))
+}
