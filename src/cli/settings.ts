@@ -118,7 +118,7 @@ export const settings = {
   smtpConnections: {
     path: 'smtp-connections',
     flag: 'smtp-connections',
-    parser: wholeNumber({ min: 1, max: 10_000 }),
+    parser: wholeNumber({ min: 1, max: 1000 }),
     default: '20',
     help: 'Connections to the relay, of all workers of this instance together.',
   },

@@ -177,7 +177,7 @@ test.each<{ setting: SettingName; text: string; says: string }>([
   {
     setting: 'smtpConnections',
     text: '0',
-    says: '--smtp-connections: "0" is not a whole number from 1 to 10000',
+    says: '--smtp-connections: "0" is not a whole number from 1 to 1000',
   },
   { setting: 'smtpConnections', text: '1e3', says: 'whole number' },
   { setting: 'logLevel', text: 'loud', says: 'is not trace or debug or info' },
