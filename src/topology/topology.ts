@@ -29,8 +29,16 @@ export interface StreamRecord<Key = unknown, Value = unknown> {
   /** Record time, milliseconds. */
   readonly timestampMs: number
   readonly headers: readonly RecordHeader[]
-  /** Value and key bytes as they were read: a sink writes them again when value and key are the same objects, so that an unchanged value keeps its producer's schema id. */
-  readonly raw?: { readonly key: Key; readonly value: Value; readonly keyBytes: Buffer | null; readonly valueBytes: Buffer }
+  /**
+   * Value and key bytes as they were read: a sink writes them again when value and key are the same objects, so that an
+   * unchanged value keeps its producer's schema id. Compared by identity only, so `{ ...record, value }` is a record.
+   */
+  readonly raw?: {
+    readonly key: unknown
+    readonly value: unknown
+    readonly keyBytes: Buffer | null
+    readonly valueBytes: Buffer
+  }
 }
 
 /** What a processor may do while it handles one record or one punctuation. */
@@ -51,7 +59,10 @@ export interface ProcessorContext<Out extends StreamRecord = StreamRecord> {
 }
 
 /** Synchronous and a function of the record and the stores: it may be run again after a failed commit or a key that had to be loaded. */
-export interface Processor<In extends StreamRecord = StreamRecord, Out extends StreamRecord = StreamRecord> {
+export interface Processor<
+  In extends StreamRecord = StreamRecord,
+  Out extends StreamRecord = StreamRecord,
+> {
   /** Throws RECORD_UNDECODABLE to send the record to the dead letters. */
   process(record: In, context: ProcessorContext<Out>): void
   readonly punctuations?: readonly Punctuation<Out>[]
@@ -78,6 +89,8 @@ export interface SourceNode {
    * group's offsets back: process them again, or skip them. The position is kept in the task's stores, so it is exact.
    */
   readonly reread: 'process' | 'skip'
+  /** Names the sub-topology, instead of its first source. */
+  readonly subTopology?: string
 }
 
 export interface ProcessNode {
@@ -89,6 +102,8 @@ export interface ProcessNode {
   readonly stores: readonly StoreDefinition[]
   /** A hint for nodes right below a source. */
   readonly prefetch?: (record: StreamRecord) => readonly PrefetchKey[]
+  /** Of a branch: the children it chooses from. */
+  readonly children?: readonly string[]
   /** A fresh processor for each task. */
   readonly create: () => Processor
 }
@@ -117,7 +132,7 @@ export type TopologyNode = SourceNode | ProcessNode | SinkNode | EffectNode
 
 /** Nodes that share tasks, because records pass between them without a topic or because they share a store. */
 export interface SubTopology {
-  /** Part of directory and task names, so explicit like every name: the name of its first source. */
+  /** Part of directory and task names, so explicit like every name: the name of its first source, or what a source says. */
   readonly name: string
   readonly nodes: readonly TopologyNode[]
   readonly sources: readonly SourceNode[]
