@@ -1,15 +1,16 @@
 import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers'
 
-import type {
-  BrokerCommand,
-  RegistryCommand,
-  RunningServer,
-  ServerFactory,
+import {
+  lastLinesOf,
+  type BrokerCommand,
+  type RegistryCommand,
+  type RunningServer,
+  type ServerFactory,
 } from './running-server.ts'
 import { registryVersion } from './server-jars.ts'
 
 const stopGraceMs = 10_000
-const lastLinesCount = 15
+const logBytesMax = 64 * 1024
 
 /**
  * Runs the servers in containers of the host's network, with the environment's directory at its own path and owned by
@@ -60,15 +61,14 @@ export class ContainerServers implements ServerFactory {
 }
 
 async function startContainer(container: GenericContainer): Promise<RunningServer> {
-  const lines: string[] = []
+  let log = ''
   const { promise: ended, resolve: end } = Promise.withResolvers<string>()
   const started = await container
     .withNetworkMode('host')
     .withUser(`${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)
     .withLogConsumer(stream => {
       stream.on('data', (chunk: Buffer) => {
-        lines.push(...chunk.toString().trimEnd().split('\n'))
-        lines.splice(0, lines.length - lastLinesCount)
+        log = `${log}${chunk.toString()}`.slice(-logBytesMax)
       })
       stream.once('end', () => end('the container ended'))
     })
@@ -79,7 +79,7 @@ async function startContainer(container: GenericContainer): Promise<RunningServe
     ended,
     stop: () => remove(started, stopGraceMs),
     kill: () => remove(started, 0),
-    lastLines: () => Promise.resolve(lines.join('\n')),
+    lastLines: () => Promise.resolve(lastLinesOf(log)),
   }
 }
 

@@ -32,3 +32,13 @@ export interface ServerFactory {
   startBroker(command: BrokerCommand): Promise<RunningServer>
   startRegistry(command: RegistryCommand): Promise<RunningServer>
 }
+
+const lastLinesCount = 15
+
+/** What is worth showing of a log: its last lines without Java's stack frames, which would push out the reason. */
+export function lastLinesOf(log: string): string {
+  const lines = log
+    .split('\n')
+    .filter(line => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
+  return lines.slice(-lastLinesCount).join('\n')
+}

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 
 import type { Clock } from '../clock.ts'
 import type { ProcessGuardian } from './process-guardian.ts'
-import type { RunningServer } from './running-server.ts'
+import { lastLinesOf, type RunningServer } from './running-server.ts'
 
 export interface ServerProcessOptions {
   readonly command: string
@@ -14,7 +14,6 @@ export interface ServerProcessOptions {
 }
 
 const stopGraceMs = 10_000
-const lastLinesCount = 15
 
 /** A server as a child process. It gets a session of its own, so that Ctrl-C in a terminal does not reach it first. */
 export class ServerProcess implements RunningServer {
@@ -53,7 +52,6 @@ export class ServerProcess implements RunningServer {
   }
 
   async lastLines(): Promise<string> {
-    const text = await readFile(this.#logFile, 'utf8')
-    return text.trimEnd().split('\n').slice(-lastLinesCount).join('\n')
+    return lastLinesOf(await readFile(this.#logFile, 'utf8'))
   }
 }

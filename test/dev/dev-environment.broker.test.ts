@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-import { Admin } from '@platformatic/kafka'
+import { Admin, apiVersionsV4, Connection } from '@platformatic/kafka'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { DevEnvironment } from '../../src/dev/dev-environment.ts'
@@ -92,6 +92,38 @@ test('three brokers form one cluster', async () => {
   })
 
   expect(await brokersSeen(environment.kafka.bootstrapServers())).toBe(3)
+})
+
+test('more listeners, users and another transaction version can be asked for', async () => {
+  const login = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
+  await using environment = await DevEnvironment.start({
+    environment: process.env,
+    schemaRegistry: false,
+    kafka: {
+      listeners: ['SASL_PLAINTEXT'],
+      properties: () => ({
+        'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
+        'listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config': login,
+      }),
+      formatArguments: [
+        '--feature',
+        'transaction.version=1',
+        '--add-scram',
+        'SCRAM-SHA-512=[name=ann,password=secret]',
+      ],
+    },
+  })
+  const servers = environment.kafka.bootstrapServers('SASL_PLAINTEXT')
+  const sasl = { mechanism: 'SCRAM-SHA-512', username: 'ann', password: 'secret' } as const
+  const connection = new Connection('dev-environment-test', { sasl })
+  onTestFinished(() => connection.close())
+
+  await connection.connect('127.0.0.1', portOf(servers))
+  const { finalizedFeatures } = await apiVersionsV4.api.async(connection, 'test', '1')
+
+  expect(finalizedFeatures).toContainEqual(
+    expect.objectContaining({ name: 'transaction.version', maxVersionLevel: 1 }),
+  )
 })
 
 test('a broker that refuses its configuration is named, with what it said, and nothing is left', async () => {
