@@ -1,3 +1,4 @@
+import { storesOf } from './sub-topologies.ts'
 import type { SinkNode, SourceNode, Topic, TopologyNode } from './topology.ts'
 
 const topicName = /^[a-zA-Z0-9._-]{1,249}$/
@@ -15,6 +16,7 @@ export function topicProblems(
     ...definitionProblems(topics),
     ...sourceProblems(sources),
     ...internalProblems(topics, sources, sinks, nodes),
+    ...changelogProblems(topics, nodes),
     ...deadLetterProblems(deadLetterTopic, sources),
   ]
 }
@@ -60,6 +62,19 @@ function internalProblems(
       const written = sinks.some(({ topic }) => topic.name === name) || commands.has(source.name)
       return written ? [] : `nobody writes the internal topic '${name}': add a sink`
     })
+}
+
+/** Both are made by us, as `<application-id>-<name>`. */
+function changelogProblems(
+  topics: readonly Topic[],
+  nodes: readonly TopologyNode[],
+): readonly string[] {
+  const changelogs = new Set(nodes.flatMap(storesOf).map(({ name }) => `${name}-changelog`))
+  return topics
+    .filter(({ name, internal }) => internal !== undefined && changelogs.has(name))
+    .map(
+      ({ name }) => `the internal topic '${name}' has the name of a store's changelog: rename it`,
+    )
 }
 
 function deadLetterProblems(
