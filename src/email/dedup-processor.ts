@@ -164,6 +164,7 @@ function newlySeen(request: EmailRequested, place: FirstPlace): SeenRequest {
   return {
     kind: 'seen',
     firstSeenMs: place.timestampMs,
+    requestedAtMs: request.requestedAt,
     countedFromMs: Math.max(place.timestampMs, requestedAtMs),
     contentHash: contentHash(request),
     answered: [place],
@@ -184,11 +185,14 @@ function answerRepeat(arrival: Arrival, seen: SeenRequest, options: DedupOptions
   context.count('duplicates_suppressed')
   if (request.callback === null) return
   const { source, requestId, callback } = request
-  const knownUntilMs = seen.countedFromMs + options.windowMs
+  const original = {
+    requestedAtMs: seen.requestedAtMs,
+    knownUntilMs: seen.countedFromMs + options.windowMs,
+  }
   context.forward(
     {
       key: requestId,
-      value: { source, requestId, callback, ...place, knownUntilMs },
+      value: { source, requestId, callback, ...place, original },
       timestampMs: nowMs,
       headers: traceHeaders(record.headers, () => traceSeed(identity, place)),
     },

@@ -8,6 +8,8 @@ export interface SeenRequest {
   readonly kind: 'seen'
   /** Record time of the first request, milliseconds. */
   readonly firstSeenMs: number
+  /** Of the first request. Two requests of one identity, one window after the other, differ in it. */
+  readonly requestedAtMs: number
   /** The later of first seen and `requestedAt`: the window counts from here. */
   readonly countedFromMs: number
   /** SHA-256 over what makes the mail. */
@@ -58,10 +60,10 @@ export function dedupStore(windowMs: number): StoreDefinition<DedupEntry> {
 const seenTag = 1
 const horizonTag = 2
 const hashBytes = 32
-const seenBytes = 1 + 8 + 8 + hashBytes
+const seenBytes = 1 + 8 + 8 + 8 + hashBytes
 const placeBytes = 4 + 8 + 8
 
-/** Fixed-width binary with a leading tag: 69 bytes for the usual entry. */
+/** Fixed-width binary with a leading tag: 77 bytes for the usual entry. */
 export const dedupEntrySerde: Serde<DedupEntry> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
@@ -86,8 +88,9 @@ function encodeSeen(entry: SeenRequest): Buffer {
   const bytes = Buffer.allocUnsafe(seenBytes + entry.answered.length * placeBytes)
   bytes[0] = seenTag
   bytes.writeDoubleBE(entry.firstSeenMs, 1)
-  bytes.writeDoubleBE(entry.countedFromMs, 9)
-  entry.contentHash.copy(bytes, 17)
+  bytes.writeDoubleBE(entry.requestedAtMs, 9)
+  bytes.writeDoubleBE(entry.countedFromMs, 17)
+  entry.contentHash.copy(bytes, 25)
   let at = seenBytes
   for (const place of entry.answered) {
     bytes.writeUInt32BE(place.partition, at)
@@ -110,8 +113,9 @@ function decodeSeen(bytes: Buffer): SeenRequest {
   return {
     kind: 'seen',
     firstSeenMs: bytes.readDoubleBE(1),
-    countedFromMs: bytes.readDoubleBE(9),
-    contentHash: bytes.subarray(17, seenBytes),
+    requestedAtMs: bytes.readDoubleBE(9),
+    countedFromMs: bytes.readDoubleBE(17),
+    contentHash: bytes.subarray(25, seenBytes),
     answered,
   }
 }

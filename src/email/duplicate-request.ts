@@ -9,8 +9,12 @@ export interface DuplicateRequest extends FirstPlace {
   readonly source: string
   readonly requestId: string
   readonly callback: Callback
-  /** Until when the original's identity is kept, milliseconds. */
-  readonly knownUntilMs: number
+  readonly original: {
+    /** Tells its end from one of an earlier request of the same identity. */
+    readonly requestedAtMs: number
+    /** Until when its identity is kept, milliseconds. */
+    readonly knownUntilMs: number
+  }
 }
 
 const formatVersion = 1
@@ -36,7 +40,17 @@ const type = avro.Type.forSchema(
       { name: 'partition', type: 'int' },
       { name: 'offset', type: 'long' },
       { name: 'timestampMs', type: 'long' },
-      { name: 'knownUntilMs', type: 'long' },
+      {
+        name: 'original',
+        type: {
+          type: 'record',
+          name: 'Original',
+          fields: [
+            { name: 'requestedAtMs', type: 'long' },
+            { name: 'knownUntilMs', type: 'long' },
+          ],
+        },
+      },
     ],
   },
   { wrapUnions: 'never' },

@@ -1,0 +1,169 @@
+import avro from 'avsc'
+import { StreamsError } from '../errors.ts'
+import type { Serde } from '../serde.ts'
+import type { StoreDefinition } from '../state/store.ts'
+import type { RecordHeader } from '../topology/topology.ts'
+import { dayMs } from './dedup-store.ts'
+import type { FirstPlace } from './record-headers.ts'
+import type { Callback } from './records.ts'
+
+/** How a request ended, as its duplicates are told. */
+export interface KnownEnd {
+  /** `SENT`, `IN_DOUBT` or `FAILED` and the reason. */
+  readonly words: string
+  readonly messageId: string | null
+  /** Of the request that ended. */
+  readonly requestedAtMs: number
+  readonly atMs: number
+}
+
+/** What the callback stage knows of an identity. */
+export interface Outcome {
+  readonly kind: 'outcome'
+  /** Of the last callback; 0 before the first. */
+  readonly sequence: number
+  readonly end: KnownEnd | null
+  /** How many pages of duplicates wait for the end. */
+  readonly pages: number
+  readonly waiting: number
+  /** True once something came that presupposes an original whose end is not known yet. */
+  readonly awaited: boolean
+  /** Record time of the last change, milliseconds. */
+  readonly touchedMs: number
+}
+
+/** A duplicate that waits for the original's end. */
+export interface WaitingDuplicate extends FirstPlace {
+  readonly callback: Callback
+  /** Its trace. */
+  readonly headers: readonly RecordHeader[]
+}
+
+/** Duplicates in the order in which they came. Pages keep each store entry small, however many wait. */
+export interface WaitingPage {
+  readonly kind: 'page'
+  readonly duplicates: readonly WaitingDuplicate[]
+}
+
+export type OutcomeEntry = Outcome | WaitingPage
+
+export const outcomeKey = (identity: string): string => `o|${identity}`
+/** `page` counts from 1. */
+export const waitingKey = (identity: string, page: number): string => `w|${page}|${identity}`
+
+/**
+ * The store of the callback stage. An outcome is kept from its end on for the window, a day for a `requestedAt` ahead of its
+ * record and a day for clocks that differ, so that it outlives its identity in the dedup store: whoever comes as a
+ * duplicate finds it. What is still awaited stays.
+ */
+export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
+  return {
+    name: 'outcomes',
+    kind: 'rocksdb',
+    value: outcomeEntrySerde,
+    changelogConfigs: { 'cleanup.policy': 'compact' },
+    expiresAtMs: (_key, entry) => {
+      if (entry.kind === 'page' || entry.pages > 0) return undefined
+      if (entry.awaited && entry.end === null) return undefined
+      return entry.touchedMs + windowMs + 2 * dayMs
+    },
+  }
+}
+
+const optionalText = ['null', 'string']
+const text = 'string'
+
+const outcomeType = avro.Type.forSchema(
+  {
+    type: 'record',
+    name: 'Outcome',
+    fields: [
+      { name: 'sequence', type: 'int' },
+      {
+        name: 'end',
+        type: [
+          'null',
+          {
+            type: 'record',
+            name: 'KnownEnd',
+            fields: [
+              { name: 'words', type: text },
+              { name: 'messageId', type: optionalText },
+              { name: 'requestedAtMs', type: 'long' },
+              { name: 'atMs', type: 'long' },
+            ],
+          },
+        ],
+      },
+      { name: 'pages', type: 'int' },
+      { name: 'waiting', type: 'int' },
+      { name: 'awaited', type: 'boolean' },
+      { name: 'touchedMs', type: 'long' },
+    ],
+  },
+  { wrapUnions: 'never' },
+)
+
+const pageType = avro.Type.forSchema(
+  {
+    type: 'array',
+    items: {
+      type: 'record',
+      name: 'WaitingDuplicate',
+      fields: [
+        { name: 'partition', type: 'int' },
+        { name: 'offset', type: 'long' },
+        { name: 'timestampMs', type: 'long' },
+        {
+          name: 'callback',
+          type: {
+            type: 'record',
+            name: 'Callback',
+            fields: [
+              { name: 'context', type: { type: 'map', values: text } },
+              { name: 'url', type: optionalText },
+            ],
+          },
+        },
+        {
+          name: 'headers',
+          type: {
+            type: 'array',
+            items: {
+              type: 'record',
+              name: 'Header',
+              fields: [
+                { name: 'key', type: text },
+                { name: 'value', type: ['null', 'bytes'] },
+              ],
+            },
+          },
+        },
+      ],
+    },
+  },
+  { wrapUnions: 'never' },
+)
+
+const outcomeTag = 1
+const pageTag = 2
+
+/** One byte that says which, then Avro. */
+export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
+  isReady: () => true,
+  prepare: () => Promise.resolve(),
+  serialize: (entry: OutcomeEntry) =>
+    entry.kind === 'outcome'
+      ? Buffer.concat([Buffer.from([outcomeTag]), outcomeType.toBuffer(entry)])
+      : Buffer.concat([Buffer.from([pageTag]), pageType.toBuffer(entry.duplicates)]),
+  deserialize: (bytes: Buffer): OutcomeEntry => {
+    const body = bytes.subarray(1)
+    if (bytes[0] === outcomeTag) {
+      return { kind: 'outcome', ...(outcomeType.fromBuffer(body) as Omit<Outcome, 'kind'>) }
+    }
+    if (bytes[0] === pageTag) {
+      return { kind: 'page', duplicates: pageType.fromBuffer(body) as WaitingDuplicate[] }
+    }
+    throw new StreamsError('STORE_CORRUPTED', `an outcome of the unknown kind ${bytes[0]}`)
+  },
+})
