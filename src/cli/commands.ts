@@ -1,0 +1,103 @@
+import type { Command, Flag } from './command.ts'
+import { settingNames } from './settings.ts'
+
+const sendFlags: Readonly<Record<string, Flag>> = {
+  file: { placeholder: 'FILE', help: 'Requests as newline-delimited JSON; - is standard input.' },
+  to: { placeholder: 'ADDRESS', multiple: true, help: 'Recipient; may be given more than once.' },
+  cc: {
+    placeholder: 'ADDRESS',
+    multiple: true,
+    help: 'Recipient of a copy; may be given more than once.',
+  },
+  bcc: {
+    placeholder: 'ADDRESS',
+    multiple: true,
+    help: 'Recipient of a blind copy; may be given more than once.',
+  },
+  from: { placeholder: 'ADDRESS', help: "Sender; without it the processor's own." },
+  'reply-to': { placeholder: 'ADDRESS', help: 'Where answers go.' },
+  subject: { placeholder: 'TEXT', help: 'Subject.' },
+  text: { placeholder: 'TEXT', help: 'Body as plain text.' },
+  html: { placeholder: 'HTML', help: 'Body as HTML; with --text both are sent as alternatives.' },
+  header: {
+    placeholder: 'NAME=VALUE',
+    multiple: true,
+    help: 'Header of the mail; may be given more than once.',
+  },
+  attach: {
+    placeholder: 'FILE',
+    multiple: true,
+    help: 'File to attach; may be given more than once.',
+  },
+  source: {
+    placeholder: 'NAME',
+    help: 'System that asks; with --file for lines that name none. Default of a single request: mailonce-send.',
+  },
+  'request-id': { placeholder: 'ID', help: 'Identity within the source; a UUID when left out.' },
+  priority: { placeholder: 'HIGH|NORMAL|BULK', help: 'What goes first.' },
+  'not-before': {
+    placeholder: 'TIME',
+    help: 'Not sent earlier: ISO 8601, or milliseconds since the epoch.',
+  },
+  'expires-at': { placeholder: 'TIME', help: 'Not sent from then on.' },
+  'in-doubt': {
+    placeholder: 'hold|resend',
+    help: 'What to do when nobody can know whether the relay took it.',
+  },
+  callback: { help: 'Asks for a callback, without context.' },
+  'callback-context': {
+    placeholder: 'KEY=VALUE',
+    multiple: true,
+    help: 'Asks for a callback that returns this; may be given more than once.',
+  },
+  'callback-url': { placeholder: 'URL', help: 'Asks for a callback to this webhook as well.' },
+}
+
+/** Every command, in the order of the help page. */
+export const commands: readonly Command[] = Object.freeze([
+  {
+    name: 'send',
+    summary: 'publishes requests',
+    description: [
+      'One request from flags, or many as newline-delimited JSON from --file or standard input: plain values, bytes in base64, times as ISO 8601 or milliseconds, requestId a UUID when left out. Prints the request ids.',
+      'A file is published only if all of its lines are right; of standard input each line is checked and published as it comes.',
+      'An id that is made anew at each run cannot be recognised: name the ids where a file may be sent twice.',
+    ],
+    // `from` and `in-doubt` are a request's own here.
+    settings: settingNames.filter(name => name !== 'from' && name !== 'inDoubt'),
+    flags: sendFlags,
+    load: async () => (await import('./send-command.ts')).sendCommand,
+  },
+  {
+    name: 'topics create',
+    summary: 'creates the topics that are missing and checks those that exist',
+    description: [
+      'Changes nothing that exists: differences are named, and end with 1 where they break a promise.',
+    ],
+    settings: settingNames,
+    flags: {
+      partitions: { placeholder: 'N', help: 'Partitions of topics that are made. Default: 6.' },
+      'replication-factor': {
+        placeholder: 'N',
+        help: "Replicas of topics that are made. Default: the broker's.",
+      },
+    },
+    load: async () => (await import('./topics-command.ts')).topicsCreateCommand,
+  },
+  {
+    name: 'schemas register',
+    summary: 'registers the schemas and their compatibility rule',
+    description: ['Does nothing where they are registered already.'],
+    settings: settingNames,
+    flags: {},
+    load: async () => (await import('./schemas-command.ts')).schemasRegisterCommand,
+  },
+  {
+    name: 'schemas check',
+    summary: 'checks the schemas against the registry without changing it',
+    description: ['For a build: ends with 1 when the registry would refuse one of them.'],
+    settings: settingNames,
+    flags: {},
+    load: async () => (await import('./schemas-command.ts')).schemasCheckCommand,
+  },
+])

@@ -1,0 +1,104 @@
+import { StreamsError } from '../errors.ts'
+import { topicNames } from '../email/topic-names.ts'
+import type { ClusterAdmin, TopicSpecification } from '../runtime/ports.ts'
+import {
+  partitionDifferences,
+  sizeDifferences,
+  topicDifferences,
+  type TopicDifference,
+} from './topic-check.ts'
+import { headerBytesMax, readTogether, topicSpecifications } from './topic-specifications.ts'
+
+export interface CreateTopicsOptions {
+  readonly admin: ClusterAdmin
+  readonly dedupWindowMs: number
+  /** Of topics that are made. @default 6, or what the topics have that are read together with it */
+  readonly partitions?: number
+  /** @default the broker's */
+  readonly replicationFactor?: number
+  /** One line for each topic and each difference. */
+  readonly print: (line: string) => void
+}
+
+const partitionsDefault = 6
+const sizeName = 'max.message.bytes'
+
+/**
+ * Creates the contract's topics that are missing and checks the others; never changes one. Throws TOPIC_MISMATCH when a
+ * difference breaks a promise, after everything has been created and printed.
+ */
+export async function createTopics(options: CreateTopicsOptions): Promise<void> {
+  const { admin, print } = options
+  const specifications = topicSpecifications({
+    ...options,
+    partitions: options.partitions ?? partitionsDefault,
+  })
+  const names = specifications.map(each => each.name)
+  const before = await admin.describeTopics(names)
+  const counts = new Map([...before].map(([name, topic]) => [name, topic.partitions]))
+
+  // The first comes first: what it takes decides what the others must take.
+  for (const wanted of specifications) {
+    if (before.has(wanted.name)) continue
+    const specification = await sized(admin, {
+      ...wanted,
+      partitions: options.partitions ?? countBeside(wanted.name, counts) ?? wanted.partitions,
+    })
+    await admin.createTopics([specification])
+    counts.set(wanted.name, specification.partitions)
+    print(`${wanted.name}: created with ${specification.partitions} partitions`)
+  }
+
+  const configs = await admin.topicConfigs(names)
+  const differences = [
+    ...specifications.flatMap(wanted => {
+      const found = before.get(wanted.name)
+      return found === undefined
+        ? []
+        : topicDifferences(wanted, found, configs.get(wanted.name) ?? new Map())
+    }),
+    ...partitionDifferences(readTogether, counts),
+    ...[topicNames.dedup, topicNames.deadLetter].flatMap(next =>
+      sizeDifferences(topicNames.requested, next, headerBytesMax, configs),
+    ),
+  ]
+  report(names, before, differences, print)
+}
+
+function report(
+  names: readonly string[],
+  before: ReadonlyMap<string, unknown>,
+  differences: readonly TopicDifference[],
+  print: (line: string) => void,
+): void {
+  for (const name of names) {
+    const own = differences.filter(each => each.topic === name)
+    if (before.has(name) && own.length === 0) print(`${name}: exists`)
+    for (const { text, breaksPromise } of own)
+      print(`${name}: exists, ${text}${breaksPromise ? ' (breaks a promise)' : ''}`)
+  }
+  const broken = differences.filter(each => each.breaksPromise)
+  if (broken.length === 0) return
+  throw new StreamsError(
+    'TOPIC_MISMATCH',
+    `${broken.map(each => `${each.topic} ${each.text}`).join('; ')}: alter the topic, for example with kafka-configs.sh`,
+  )
+}
+
+/** Requests go on with more headers, and a dead letter with even more: a little more room than where they came from. */
+async function sized(admin: ClusterAdmin, wanted: TopicSpecification): Promise<TopicSpecification> {
+  if (wanted.name !== topicNames.dedup && wanted.name !== topicNames.deadLetter) return wanted
+  const requested = (await admin.topicConfigs([topicNames.requested]))
+    .get(topicNames.requested)
+    ?.get(sizeName)
+  if (requested === undefined) return wanted
+  return {
+    ...wanted,
+    configs: { ...wanted.configs, [sizeName]: String(Number(requested) + headerBytesMax) },
+  }
+}
+
+function countBeside(name: string, counts: ReadonlyMap<string, number>): number | undefined {
+  const group = readTogether.find(each => each.includes(name)) ?? []
+  return group.map(each => counts.get(each)).find(count => count !== undefined)
+}
