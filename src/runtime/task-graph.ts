@@ -23,7 +23,7 @@ export interface GraphEnvironment {
   origin: RecordOrigin | undefined
   streamTimeMs: number
   store<Value>(definition: StoreDefinition<Value>): KeyValueStore<Value>
-  engine(node: EffectNode): EffectEngine<unknown>
+  engine(node: EffectNode): Pick<EffectEngine<unknown>, 'accept' | 'command'>
   produce(sink: SinkNode, record: StreamRecord): void
   count(name: string, by: number): void
 }
