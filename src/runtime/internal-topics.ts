@@ -1,7 +1,7 @@
 import { StreamsError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { SubTopology, Topology } from '../topology/topology.ts'
-import type { ClusterAdmin, TopicPartition, TopicSpecification } from './ports.ts'
+import type { ClusterAdmin, TopicSpecification } from './ports.ts'
 import { positionsStore } from './positions.ts'
 import {
   changelogName,
@@ -37,9 +37,11 @@ export async function prepareTopics(options: InternalTopicsOptions): Promise<Top
   const wanted = topology.subTopologies.flatMap(each =>
     internalTopicsOf(each, taskCountOf(each, catalog, options), options),
   )
+  // Offsets first: an instance that starts beside this one commits only after the topics are there.
+  const processed = await processedBefore(catalog, options)
   const known = await admin.describeTopics(wanted.map(each => each.name))
   const toCreate = wanted.filter(each => !known.has(each.name))
-  if (!options.acceptLostState) await refuseLostChangelogs(toCreate, catalog, options)
+  if (!options.acceptLostState) refuseLostChangelogs(toCreate, processed, options)
   if (toCreate.length > 0) {
     options.log.info(
       { event: 'create-topics', topics: toCreate.map(each => each.name) },
@@ -109,36 +111,42 @@ function internalTopicsOf(
   return [...sources, ...stores]
 }
 
+/** Names of the sub-topologies of which the group has committed offsets. */
+async function processedBefore(
+  catalog: TopicCatalog,
+  { admin, applicationId, topology }: InternalTopicsOptions,
+): Promise<ReadonlySet<string>> {
+  const processed = new Set<string>()
+  for (const subTopology of topology.subTopologies) {
+    const partitions = sourceNames(applicationId, subTopology)
+      .filter(name => catalog.names.includes(name))
+      .flatMap(topic =>
+        Array.from({ length: catalog.partitions(topic) }, (_, partition) => ({ topic, partition })),
+      )
+    const committed = await admin.committedOffsets(applicationId, partitions)
+    if (committed.size > 0) processed.add(subTopology.name)
+  }
+  return processed
+}
+
 /**
  * Offsets of the group tell that this is no first start. Then a changelog that is not there was lost, and an empty store
  * would take every request that comes again for a new one, and mail it again.
  */
-async function refuseLostChangelogs(
+function refuseLostChangelogs(
   toCreate: readonly TopicSpecification[],
-  catalog: TopicCatalog,
-  options: InternalTopicsOptions,
-): Promise<void> {
-  const { admin, applicationId, topology } = options
+  processed: ReadonlySet<string>,
+  { applicationId, topology }: InternalTopicsOptions,
+): void {
   for (const subTopology of topology.subTopologies) {
     const changelogs = new Set(
-      subTopology.stores.map(store => changelogName(applicationId, store.name)),
+      subTopology.stores.map(each => changelogName(applicationId, each.name)),
     )
-    const lost = toCreate.filter(each => changelogs.has(each.name))
-    if (lost.length === 0) continue
-    const sources = sourceNames(applicationId, subTopology).filter(name =>
-      catalog.names.includes(name),
-    )
-    const partitions = sources.flatMap(topic =>
-      Array.from({ length: catalog.partitions(topic) }, (_, partition): TopicPartition => ({
-        topic,
-        partition,
-      })),
-    )
-    const committed = await admin.committedOffsets(applicationId, partitions)
-    if (committed.size > 0)
+    const lost = toCreate.filter(each => changelogs.has(each.name)).map(each => each.name)
+    if (lost.length > 0 && processed.has(subTopology.name))
       throw new StreamsError(
         'CHANGELOG_LOST',
-        `${lost.map(each => each.name).join(', ')} is gone, but the group ${applicationId} has processed records: starting with an empty store would repeat effects that have taken place; bring the topic back, or accept it with --accept-lost-state`,
+        `${lost.join(', ')} is gone, but the group ${applicationId} has processed records: starting with an empty store would repeat effects that have taken place; bring the topic back, or accept it with --accept-lost-state`,
       )
   }
 }

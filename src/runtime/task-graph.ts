@@ -167,18 +167,16 @@ export class TaskGraph {
             'TOPOLOGY_INVALID',
             `the effect '${node.name}' must stand right below its source: it keeps the bytes it was given`,
           )
-        environment
-          .engine(node)
-          .accept(
-            {
-              request: record.value,
-              timestampMs: record.timestampMs,
-              key: raw.keyBytes ?? Buffer.alloc(0),
-              headers: record.headers,
-              payload: raw.valueBytes,
-            },
-            emit,
-          )
+        environment.engine(node).accept(
+          {
+            request: record.value,
+            timestampMs: record.timestampMs,
+            key: raw.keyBytes ?? Buffer.alloc(0),
+            headers: record.headers,
+            payload: raw.valueBytes,
+          },
+          emit,
+        )
       },
       command: record => environment.engine(node).command(record.value as EffectCommand, emit),
     }

@@ -275,16 +275,14 @@ export class Task {
     const partition =
       sink.partition?.(record, partitions) ??
       (keyBytes ? partitionForKey(keyBytes, partitions) : this.partition % partitions)
-    this.context
-      .activeCycle()
-      .produce({
-        topic,
-        partition,
-        key: keyBytes,
-        value: valueBytes,
-        headers: record.headers,
-        timestampMs: record.timestampMs,
-      })
+    this.context.activeCycle().produce({
+      topic,
+      partition,
+      key: keyBytes,
+      value: valueBytes,
+      headers: record.headers,
+      timestampMs: record.timestampMs,
+    })
   }
 }
 
