@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 
 import { silentLogger } from '../../src/log.ts'
 import { utf8Serde } from '../../src/serde.ts'
+import { RocksdbDatabase } from '../../src/state/rocksdb-database.ts'
 import { openStateDirectory } from '../../src/state/state-directory.ts'
 import type { StateDirectory, StoreDefinition } from '../../src/state/store.ts'
 import { temporaryDirectories } from './temporary-directory.ts'
@@ -239,6 +240,10 @@ describe('corruption', () => {
   const damages: readonly { what: string; damage: (files: string) => Promise<void> }[] = [
     { what: 'garbage in CURRENT', damage: files => writeFile(join(files, 'CURRENT'), 'garbage') },
     { what: 'CURRENT missing', damage: files => rm(join(files, 'CURRENT')) },
+    {
+      what: 'CURRENT and the logs missing, which RocksDB alone takes for a new database',
+      damage: files => removeMatching(files, /^CURRENT$|\.log$/),
+    },
     { what: 'MANIFEST missing', damage: files => removeMatching(files, /^MANIFEST/) },
     { what: 'a table missing', damage: files => removeMatching(files, /\.sst$/) },
     {
@@ -268,6 +273,44 @@ describe('corruption', () => {
       expect(await empty.scan('', '', 1)).toEqual([])
     },
   )
+
+  test('entries without a position are no store', async () => {
+    const path = await makeDirectory()
+    await fillAndClose(path)
+    await using database = await RocksdbDatabase.open(filesOf(path))
+    await database.write([{ key: Buffer.from('\0position'), value: null }])
+    await database.close()
+    const directory = await openIn(path)
+
+    await expect(directory.open('dedup_0', store)).rejects.toMatchObject({
+      code: 'STORE_CORRUPTED',
+      message: expect.stringContaining('no position') as string,
+    })
+  })
+
+  test.each(['text', '{"topicId":"t","offset":"7"}', '{"offset":7}'])(
+    'a position that reads %s is none',
+    async value => {
+      const path = await makeDirectory()
+      await fillAndClose(path)
+      await using database = await RocksdbDatabase.open(filesOf(path))
+      await database.write([{ key: Buffer.from('\0position'), value: Buffer.from(value) }])
+      await database.close()
+      const directory = await openIn(path)
+
+      await expect(directory.open('dedup_0', store)).rejects.toMatchObject({
+        code: 'STORE_CORRUPTED',
+      })
+    },
+  )
+
+  test('the logs of earlier runs do not pile up', async () => {
+    const path = await makeDirectory()
+    for (let run = 0; run < 4; run += 1) await fillAndClose(path)
+
+    const names = await readdir(filesOf(path))
+    expect(names.filter(name => name.startsWith('LOG'))).toHaveLength(2)
+  })
 
   test('an empty directory is a new store', async () => {
     const path = await makeDirectory()
