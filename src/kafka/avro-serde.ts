@@ -47,7 +47,7 @@ class AvroSerde<T> implements Serde<T> {
     this.#registry = registry
     this.#subject = subject
     this.#schemaId = schemaId
-    this.#type = boundCounts(parseType({ schemaType: 'AVRO', references: [], schema: schemaText }))
+    this.#type = parseType({ schemaType: 'AVRO', references: [], schema: schemaText })
     this.#readings.set(schemaId, { resolver: undefined })
   }
 
@@ -141,7 +141,7 @@ class AvroSerde<T> implements Serde<T> {
 
   #read(id: number, schema: RegisteredSchema): Reading {
     try {
-      return { resolver: this.#type.createResolver(boundCounts(parseType(schema))) }
+      return { resolver: this.#type.createResolver(parseType(schema)) }
     } catch (error) {
       const refusal = `schema ${id} cannot be read as ${this.#subject}: ${(error as Error).message}`
       return { refusal, untilMs: Number.POSITIVE_INFINITY }
@@ -151,7 +151,7 @@ class AvroSerde<T> implements Serde<T> {
 
 function parseType({ schemaType, references, schema }: RegisteredSchema): avro.Type {
   if (schemaType !== 'AVRO') throw new TypeError(`it is ${schemaType}, not Avro`)
-  const options = { wrapUnions: 'never', registry: {} } as const
+  const options = { wrapUnions: 'never', registry: {}, typeHook: boundCounts } as const
   for (const each of references) avro.Type.forSchema(JSON.parse(each) as avro.Schema, options)
   return avro.Type.forSchema(JSON.parse(schema) as avro.Schema, options)
 }

@@ -1,7 +1,7 @@
 /* oxlint-disable no-underscore-dangle -- avsc names its inner methods so. */
-import type avro from 'avsc'
+import avro from 'avsc'
 
-/** The parts of avsc that it does not document; its version is pinned, and the tests of this file show what breaks. */
+/** The parts of avsc that it does not document; its version is pinned, and the tests show what breaks. */
 interface Tap {
   readonly buf: Buffer
   readonly pos: number
@@ -12,72 +12,66 @@ interface Tap {
 }
 
 interface InnerType {
-  readonly typeName: string
-  readonly itemsType?: InnerType
-  readonly valuesType?: InnerType
-  readonly types?: readonly InnerType[]
-  readonly fields?: readonly { readonly type: InnerType }[]
   _read(tap: Tap): unknown
   _skip(tap: Tap): void
 }
 
+type InnerConstructor = new (schema: object, options: object) => avro.Type
+
 /**
- * Makes arrays and maps believe no count that the bytes cannot hold. A block's count comes from the record: six bytes can claim billions of
- * items, and avsc would make them all before it notices that the bytes have ended: such a record would end the process. An
- * item takes at least a byte in every type but null and what is made of it alone, which nobody needs in bulk.
+ * An array whose count is held against the bytes. A block's count comes from the record: six bytes can claim billions of
+ * items, and avsc would make them all before it notices that the bytes have ended: such a record would end the process.
+ * An item takes at least a byte in every type but null and what is made of it alone, which nobody needs in bulk.
  */
-export function boundCounts(type: avro.Type): avro.Type {
-  visit(type as unknown as InnerType, new Set())
-  return type
-}
+class BoundedArray extends (avro.types.ArrayType as unknown as InnerConstructor) {
+  declare readonly itemsType: InnerType
 
-function visit(type: InnerType, seen: Set<InnerType>): void {
-  if (seen.has(type)) return
-  seen.add(type)
-  const { itemsType, valuesType } = type
-  if (type.typeName === 'array' && itemsType !== undefined) {
-    // A resolver copies `_read` from its reader and has items of its own: hence `this`.
-    type._read = readArray
-    type._skip = tap => skipBlocks(tap, () => itemsType._skip(tap))
-    visit(itemsType, seen)
-  } else if (type.typeName === 'map' && valuesType !== undefined) {
-    type._read = readMap
-    type._skip = tap =>
-      skipBlocks(tap, () => {
-        tap.skipString()
-        valuesType._skip(tap)
-      })
-    visit(valuesType, seen)
+  /** A resolver borrows this method and has items of its own. */
+  _read(tap: Tap): unknown[] {
+    const items: unknown[] = []
+    for (let count = blockCount(tap); count > 0; count = blockCount(tap))
+      for (; count > 0; count -= 1) items.push(this.itemsType._read(tap))
+    return items
   }
-  for (const each of type.types ?? []) visit(each, seen)
-  for (const field of type.fields ?? []) visit(field.type, seen)
+
+  _skip(tap: Tap): void {
+    for (let count = blockCount(tap); count > 0; count = blockCount(tap))
+      for (; count > 0; count -= 1) this.itemsType._skip(tap)
+  }
 }
 
-function readArray(this: InnerType, tap: Tap): unknown[] {
-  const items: unknown[] = []
-  const { itemsType } = this
-  for (let count = blockCount(tap); count > 0; count = blockCount(tap))
-    for (; count > 0; count -= 1) items.push(itemsType!._read(tap))
-  return items
+/** A map, likewise. */
+class BoundedMap extends (avro.types.MapType as unknown as InnerConstructor) {
+  declare readonly valuesType: InnerType
+
+  _read(tap: Tap): Record<string, unknown> {
+    const values: Record<string, unknown> = {}
+    for (let count = blockCount(tap); count > 0; count = blockCount(tap))
+      for (; count > 0; count -= 1) {
+        const key = tap.readString()
+        values[key] = this.valuesType._read(tap)
+      }
+    return values
+  }
+
+  _skip(tap: Tap): void {
+    for (let count = blockCount(tap); count > 0; count = blockCount(tap))
+      for (; count > 0; count -= 1) {
+        tap.skipString()
+        this.valuesType._skip(tap)
+      }
+  }
 }
 
-function readMap(this: InnerType, tap: Tap): Record<string, unknown> {
-  const values: Record<string, unknown> = {}
-  const { valuesType } = this
-  for (let count = blockCount(tap); count > 0; count = blockCount(tap))
-    for (; count > 0; count -= 1) {
-      const key = tap.readString()
-      values[key] = valuesType!._read(tap)
-    }
-  return values
+/** For avsc's `typeHook`: arrays and maps that believe no count which the bytes cannot hold. */
+export function boundCounts(schema: unknown, options: object): avro.Type | undefined {
+  const { type } = (schema ?? {}) as { type?: unknown }
+  if (type === 'array') return new BoundedArray(schema as object, options)
+  if (type === 'map') return new BoundedMap(schema as object, options)
+  return undefined
 }
 
-function skipBlocks(tap: Tap, skipItem: () => void): void {
-  for (let count = blockCount(tap); count > 0; count = blockCount(tap))
-    for (; count > 0; count -= 1) skipItem()
-}
-
-/** A negative count is followed by the block's bytes, for who wants to skip it. */
+/** A negative count is followed by the block's size in bytes, for who wants to skip it. */
 function blockCount(tap: Tap): number {
   let count = tap.readLong()
   if (count < 0) {
