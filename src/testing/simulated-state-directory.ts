@@ -40,8 +40,7 @@ export class SimulatedStateDirectory implements StateDirectory {
     const inner = await this.#operations.read(() => {
       if (this.#contents.corrupted.has(path))
         throw new StreamsError('STORE_CORRUPTED', `the store ${path} cannot be read`)
-      const stored = kind === 'memory' ? undefined : this.#contents.stores.get(path)
-      return stored ?? new MemoryStoreBackend()
+      return this.#contents.stores.get(path) ?? new MemoryStoreBackend()
     })
     if (kind !== 'memory') this.#contents.stores.set(path, inner)
     const backend = new SimulatedBackend(inner, this.#operations)

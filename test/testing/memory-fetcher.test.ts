@@ -49,17 +49,17 @@ describe('a fetcher in memory', () => {
     world.broker.append([recordOf('1'), recordOf('x', second)])
     fetcher.assign(requests, 0)
     fetcher.assign(second, 0)
+    let calls = 0
+    fetcher.onReady(() => (calls += 1))
     fetcher.pause(requests)
     fetcher.unassign(second)
     await world.run()
-    const hidden = fetcher.poll()
+    const hidden = [...fetcher.poll(), calls]
 
-    let calls = 0
-    fetcher.onReady(() => (calls += 1))
     fetcher.resume(requests)
     await world.run()
 
-    expect(hidden).toEqual([])
+    expect(hidden).toEqual([0])
     expect(calls).toBe(1)
     expect(values(fetcher.poll())).toEqual(['1'])
   })
@@ -166,6 +166,20 @@ describe('a log in memory', () => {
     expect(withTombstones).toMatchObject({ values: ['a1', 'b2', 'null'], nextOffset: end })
     expect(without).toMatchObject({ values: ['a1', 'b2'], nextOffset: end })
     expect(log.endOffset).toBe(end)
+  })
+
+  test('is not compacted behind the first open transaction', async () => {
+    const world = worldWith()
+    const of = (value: string) => ({ ...recordOf('key'), value: Buffer.from(value) })
+    const producer = await producerOf(world, world.connect(world.startProcess('writer')))
+    world.broker.append([of('1'), of('2')])
+    await world.settle(producer.send([of('open')]))
+    world.broker.append([of('3')])
+
+    world.broker.log(requests).compact('drop')
+    await world.settle(producer.commit())
+
+    expect((await readFrom(world, requests, 0)).values).toEqual(['2', 'open', '3'])
   })
 
   test('gives its own time to records where the topic says LogAppendTime', async () => {

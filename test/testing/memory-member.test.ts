@@ -96,14 +96,18 @@ describe('a group in memory', () => {
 
   test('expels who does not join again within the rebalance time-out; it learns that it is lost', async () => {
     const world = worldWith()
-    const slow = memberOf(world.connect(world.startProcess('slow')), { rebalanceTimeoutMs: 5000 })
+    const options = { rebalanceTimeoutMs: 25_000 }
+    const slow = memberOf(world.connect(world.startProcess('slow')), options)
     await world.settle(slow.join(nothing, never))
 
-    const b = live(world, 'b', { rebalanceTimeoutMs: 5000 })
-    await world.run({ until: () => isJoined(b) })
-    await world.run({ withinMs: 5000 })
+    const b = live(world, 'b', options)
+    await world.run({ withinMs: 24_000 })
+    const whileWaiting = [slow.status, b.member.status]
+    await world.run({ withinMs: 10_000 })
 
+    expect(whileWaiting).toEqual(['rebalancing', 'created'])
     expect(b.partitions).toEqual([0])
+    expect(world.broker.group('group').members).toEqual([{ memberId: 'b-2', client: 'b' }])
     expect(slow).toMatchObject({ status: 'lost', generation: undefined })
   })
 
@@ -141,6 +145,32 @@ describe('a group in memory', () => {
       status: 'stopped',
       failure: { code: 'INSTANCE_ID_IN_USE' },
     })
+  })
+
+  test('knows a static leader that came back as its leader: it can ask for a rebalance', async () => {
+    const world = worldWith()
+    const old = live(world, 'a', { groupInstanceId: 'one' })
+    await world.run({ until: () => isJoined(old) })
+    const young = memberOf(world.connect(world.startProcess('a2')), { groupInstanceId: 'one' })
+    await world.settle(young.join(nothing, never))
+
+    const assignment = await world.settle(young.join(nothing, never))
+
+    expect(young.generation?.generationId).toBe(2)
+    expect(assignment.partitions).toHaveLength(1)
+  })
+
+  test('does not mistake an old heartbeat for news', async () => {
+    const world = worldWith({ requestTimeoutMs: 20_000 })
+    const member = memberOf(world.connect(world.startProcess('a')))
+    await world.settle(member.join(nothing, never))
+    world.faults.script({ name: 'heartbeat' }, { kind: 'slow-request', delayMs: 2000 })
+    await world.run({ withinMs: 3100 })
+
+    await world.settle(member.join(nothing, never))
+    await world.run({ withinMs: 10_000 })
+
+    expect(member).toMatchObject({ status: 'joined', generation: { generationId: 2 } })
   })
 
   test.each([

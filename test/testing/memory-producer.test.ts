@@ -66,6 +66,58 @@ describe('a transaction in memory', () => {
     expect((await readFrom(world, requests, 0)).values).toEqual(['slow', 'fast'])
   })
 
+  test('ends its own records and leaves those of another, between them, open', async () => {
+    const world = worldWith()
+    const cluster = world.connect(world.startProcess('a'))
+    const [one, other] = [
+      await producerOf(world, cluster, '1'),
+      await producerOf(world, cluster, '2'),
+    ]
+    for (const [producer, value] of [
+      [one, 'one'],
+      [other, 'other'],
+      [one, 'one again'],
+    ] as const)
+      await world.settle(producer.send([recordOf(value)]))
+
+    await world.settle(one.abort())
+    await world.run({ withinMs: 100 })
+    const stable = world.broker.log(requests).lastStableOffset
+    await world.settle(other.commit())
+
+    expect(stable).toBe(1)
+    expect((await readFrom(world, requests, 0)).values).toEqual(['other'])
+  })
+
+  test('is over for the next init only when all its markers are written', async () => {
+    const world = worldWith()
+    const producer = await producerOf(world, world.connect(world.startProcess('a')))
+    await world.settle(producer.send([recordOf('1'), recordOf('2', second)]))
+    world.faults.outage('requests/1', 3000)
+    await world.settle(producer.commit())
+
+    const init = producer.init()
+    await world.run({ withinMs: 2500 })
+    const early = world.broker.log(second).endOffset
+    await world.settle(init)
+
+    const { endOffset, lastStableOffset } = world.broker.log(second)
+    expect([early, endOffset, lastStableOffset]).toEqual([1, 2, 2])
+  })
+
+  test('is aborted when its producer is closed', async () => {
+    const world = worldWith()
+    const cluster = world.connect(world.startProcess('a'))
+    const producer = await producerOf(world, cluster)
+    await world.settle(producer.send([recordOf('1')]))
+
+    await world.settle(cluster.close())
+    await world.run({ withinMs: 100 })
+
+    expect(world.broker.log(requests).lastStableOffset).toBe(2)
+    await expect(producer.send([])).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
   test('of a predecessor is aborted by init, and the predecessor is fenced', async () => {
     const world = worldWith()
     const old = await producerOf(world, world.connect(world.startProcess('a')))
@@ -188,6 +240,19 @@ describe('offsets in a transaction', () => {
     expect(offsets).toEqual({ offset: 5, metadata: 'life:5' })
   })
 
+  test('are those of the transaction that wrote them last, whichever ended last', async () => {
+    const { world, cluster, producer, generation, committed } = await joined()
+    const other = await producerOf(world, cluster, 'other')
+    await world.settle(producer.addOffsets(offset(5), generation))
+    await world.settle(other.addOffsets(offset(9), generation))
+
+    await world.settle(other.commit())
+    await world.run({ withinMs: 100 })
+    await world.settle(producer.commit())
+
+    expect(await committed()).toEqual({ offset: 9, metadata: 'life:9' })
+  })
+
   test.each([
     { rule: 'an old generation', wrong: { generationId: 0 } },
     { rule: 'an unknown member', wrong: { memberId: 'nobody' } },
@@ -241,6 +306,30 @@ describe('a lost message', () => {
     await world.settle(producer.abort())
 
     expect((await readFrom(world, requests, 0)).values).toEqual([])
+  })
+
+  test('a lost reply of an abort is asked for again', async () => {
+    const { world, producer } = await started()
+    world.faults.script({ name: 'end-transaction' }, { kind: 'lost-reply' })
+
+    await world.settle(producer.abort())
+    await world.settle(producer.send([recordOf('2')]))
+    await world.settle(producer.commit())
+
+    expect((await readFrom(world, requests, 0)).values).toEqual(['2'])
+  })
+
+  test('an abort cannot undo a commit whose reply was lost', async () => {
+    const { world, producer } = await started()
+    world.faults.script({ name: 'end-transaction' }, { kind: 'lost-reply' })
+    await expect(world.settle(producer.commit())).rejects.toMatchObject({
+      code: 'COMMIT_OUTCOME_UNKNOWN',
+    })
+
+    await expect(world.settle(producer.abort())).rejects.toMatchObject({
+      code: 'TRANSACTION_FENCED',
+    })
+    expect((await readFrom(world, requests, 0)).values).toEqual(['1'])
   })
 
   test('a lost reply of a send never doubles a record', async () => {
