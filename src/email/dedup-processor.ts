@@ -28,7 +28,6 @@ import {
   traceHeaders,
   traceSeed,
   withHeaders,
-  withoutOrigin,
 } from './record-headers.ts'
 import type { EmailFailed, EmailRequested, FailureReason } from './records.ts'
 import { topicNames } from './topic-names.ts'
@@ -85,7 +84,7 @@ function processRequest(
   options: DedupOptions,
 ): void {
   const request = record.value
-  const place = firstPlaceOf(record, context, topicNames.requested)
+  const place = firstPlaceOf(record, context.origin)
   const nowMs = Math.max(context.streamTimeMs, place.timestampMs)
   const horizonMs = advanceHorizon(context, options, nowMs)
   if (partitionForKey(Buffer.from(request.requestId), context.partitions) !== context.partition) {
@@ -218,14 +217,14 @@ function accept({ record, place, identity, context }: Arrival): void {
   context.count('requests_accepted')
   const ours = [
     textHeader(headerNames.applicationId, context.applicationId),
-    textHeader(headerNames.firstSeen, place.timestampMs),
+    ...originHeaders(place),
     ...traceHeaders(record.headers, () => traceSeed(identity, place)),
   ]
   context.forward(
     {
       ...passedThrough(record),
       timestampMs: place.timestampMs,
-      headers: withHeaders(withoutOrigin(record.headers), ours),
+      headers: withHeaders(record.headers, ours),
     },
     dedupChildren.accepted,
   )

@@ -1,20 +1,15 @@
 import { hash } from 'node:crypto'
 import { StreamsError } from '../errors.ts'
-import type {
-  ProcessorContext,
-  RecordHeader,
-  RecordOrigin,
-  StreamRecord,
-} from '../topology/topology.ts'
+import type { RecordHeader, RecordOrigin, StreamRecord } from '../topology/topology.ts'
+import { topicNames } from './topic-names.ts'
 
 /** Names of the headers that this topology writes. Those of the same name from a producer are dropped where ours are added. */
 export const headerNames = Object.freeze({
   traceparent: 'traceparent',
   tracestate: 'tracestate',
   applicationId: 'application.id',
-  /** On email.dedup: when the request was first seen, epoch milliseconds as text. */
-  firstSeen: 'first.seen',
-  /** On a re-routed request: where and when it first stood. */
+  /** Where and when a request first stood: on re-routed and on accepted ones. */
+  originTopic: 'origin.topic',
   originPartition: 'origin.partition',
   originOffset: 'origin.offset',
   originTimestamp: 'origin.timestamp',
@@ -42,15 +37,16 @@ export function textHeader(key: string, value: string | number): RecordHeader {
 }
 
 /** A non-negative whole number written as decimal text, or undefined. */
-export function numberInHeader(headers: readonly RecordHeader[], name: string): number | undefined {
+function numberInHeader(headers: readonly RecordHeader[], name: string): number | undefined {
   const text = headers.find(each => each.key === name)?.value?.toString('latin1')
   if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined
   return Number(text)
 }
 
-/** What a re-routed record carries so that the task that owns it can decide as if it had read it where it first stood. */
+/** What a request carries so that whoever reads it can decide as if it had been read where it first stood. */
 export function originHeaders(place: FirstPlace): RecordHeader[] {
   return [
+    textHeader(headerNames.originTopic, topicNames.requested),
     textHeader(headerNames.originPartition, place.partition),
     textHeader(headerNames.originOffset, place.offset),
     textHeader(headerNames.originTimestamp, place.timestampMs),
@@ -58,39 +54,26 @@ export function originHeaders(place: FirstPlace): RecordHeader[] {
 }
 
 /**
- * Where the record first stood: where it was read, or what its headers say when it was read from our own repartition
- * topic. Headers of these names in `email.requested` are a producer's and mean nothing.
+ * Where the request first stood: where it was read, or what its headers say when it was read from a topic of ours. Headers
+ * of these names in `email.requested` are a producer's and mean nothing.
  */
-export function firstPlaceOf(
-  record: StreamRecord,
-  context: Pick<ProcessorContext, 'origin'>,
-  firstTopic: string,
-): FirstPlace {
-  const origin: RecordOrigin | undefined = context.origin
+export function firstPlaceOf(record: StreamRecord, origin: RecordOrigin | undefined): FirstPlace {
   if (origin === undefined) throw new StreamsError('INTERNAL', 'a request without a place')
-  if (origin.topic === firstTopic) {
+  if (origin.topic === topicNames.requested) {
     return { partition: origin.partition, offset: origin.offset, timestampMs: record.timestampMs }
   }
-  const partition = numberInHeader(record.headers, headerNames.originPartition)
-  const offset = numberInHeader(record.headers, headerNames.originOffset)
-  const timestampMs = numberInHeader(record.headers, headerNames.originTimestamp)
-  if (partition === undefined || offset === undefined || timestampMs === undefined) {
-    throw new StreamsError('RECORD_UNDECODABLE', 'a re-routed request without its first place')
-  }
-  return { partition, offset, timestampMs }
+  const place = placeInHeaders(record.headers)
+  if (place !== undefined) return place
+  throw new StreamsError('RECORD_UNDECODABLE', 'a re-routed request without its first place')
 }
 
-const originNames: ReadonlySet<string> = new Set([
-  headerNames.originPartition,
-  headerNames.originOffset,
-  headerNames.originTimestamp,
-])
-
-/** Without what only a repartition topic carries. */
-export function withoutOrigin(headers: readonly RecordHeader[]): readonly RecordHeader[] {
-  return headers.some(each => originNames.has(each.key))
-    ? headers.filter(each => !originNames.has(each.key))
-    : headers
+/** The first place that headers of our own carry. */
+export function placeInHeaders(headers: readonly RecordHeader[]): FirstPlace | undefined {
+  const partition = numberInHeader(headers, headerNames.originPartition)
+  const offset = numberInHeader(headers, headerNames.originOffset)
+  const timestampMs = numberInHeader(headers, headerNames.originTimestamp)
+  if (partition === undefined || offset === undefined || timestampMs === undefined) return undefined
+  return { partition, offset, timestampMs }
 }
 
 // Version 00 has exactly these four fields; an id of zeros alone is invalid (W3C Trace Context, section 3.2.2).

@@ -1,0 +1,175 @@
+import type {
+  EffectDefinition,
+  EffectEnd,
+  EffectOutput,
+  EffectPlan,
+  EffectRecord,
+  EndKind,
+  TargetState,
+} from '../effects/effect.ts'
+import type { Serde } from '../serde.ts'
+import type { MailRequest } from '../sinks/mail-request.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { contentHash } from './content-hash.ts'
+import type { DuplicateRequest } from './duplicate-request.ts'
+import { failedBeforeSending } from './failed-before-sending.ts'
+import { identityOf } from './identity.ts'
+import { placeInHeaders, traceHeaders } from './record-headers.ts'
+import { recipientsOf } from './recipients.ts'
+import type {
+  EmailFailed,
+  EmailRequested,
+  EmailSent,
+  FailureReason,
+  RecipientOutcome,
+} from './records.ts'
+
+export interface SendOptions {
+  readonly sink: Sink<MailRequest>
+  readonly requested: Serde<EmailRequested>
+  /** For requests that leave it open. */
+  readonly inDoubt: 'hold' | 'resend'
+  /** Delays before each retry, milliseconds: n delays are n retries. */
+  readonly retryDelaysMs: readonly number[]
+  /** How long an ended request is remembered, milliseconds. */
+  readonly rememberMs: number
+}
+
+/** The sinks below the send stage. */
+export const sendChildren = Object.freeze({ sent: 'sent', failed: 'failed', repeated: 'repeated' })
+
+/** Sending mail as an effect: one accepted request is one mail to all its recipients. */
+export function sendEffect(options: SendOptions): EffectDefinition<EmailRequested> {
+  const { sink, requested, retryDelaysMs, rememberMs } = options
+  return Object.freeze({
+    // A request is a mail and more, so what carries mails carries requests.
+    sink,
+    request: requested,
+    plan: (request: EmailRequested, record: EffectRecord) => planOf(request, record, options),
+    output: outcomeOf,
+    repeated: repetitionOf,
+    retryDelaysMs,
+    rememberMs,
+  })
+}
+
+const priorities = { HIGH: 0, NORMAL: 1, BULK: 2 } as const
+
+function planOf(request: EmailRequested, record: EffectRecord, options: SendOptions): EffectPlan {
+  const { inDoubt, priority, notBefore, expiresAt } = request
+  return {
+    identity: identityOf(request),
+    targets: recipientsOf(request),
+    // The record's own time is when it was accepted: its topic is LogAppendTime.
+    firstSeenMs: placeInHeaders(record.headers ?? [])?.timestampMs ?? record.timestampMs,
+    notBeforeMs: notBefore,
+    expiresAtMs: expiresAt,
+    inDoubt: inDoubt === 'DEFAULT' ? options.inDoubt : inDoubt === 'HOLD' ? 'hold' : 'resend',
+    priority: priorities[priority],
+  }
+}
+
+const reasons: Readonly<Record<Exclude<EndKind, 'done'>, FailureReason>> = {
+  refused: 'REJECTED',
+  'retries-exhausted': 'RETRIES_EXHAUSTED',
+  expired: 'EXPIRED',
+  'in-doubt': 'IN_DOUBT',
+  cancelled: 'CANCELLED',
+}
+
+function outcomeOf(end: EffectEnd<EmailRequested>): EffectOutput {
+  const { kind, identity, key, headers, atMs } = end
+  const record = {
+    key,
+    headers: traceHeaders(headers, () => identity),
+    timestampMs: atMs,
+  }
+  return kind === 'done'
+    ? { ...record, to: sendChildren.sent, value: sentOf(end) }
+    : { ...record, to: sendChildren.failed, value: failedOf(end, reasons[kind]) }
+}
+
+function sentOf(end: EffectEnd<EmailRequested>): EmailSent {
+  const { request, targets, messageId, relay, reply, attempts, atMs } = end
+  const { requestId, source, callback, requestedAt } = request
+  return {
+    requestId,
+    source,
+    messageId: messageId ?? '',
+    recipients: outcomesOf(targets),
+    relay: relay ?? '',
+    reply,
+    attempts,
+    callback,
+    requestedAt,
+    sentAt: atMs,
+  }
+}
+
+function failedOf(end: EffectEnd<EmailRequested>, reason: FailureReason): EmailFailed {
+  const { request, targets, messageId, relay, detail, attempts, atMs } = end
+  const { requestId, source, callback, requestedAt } = request
+  return {
+    requestId,
+    source,
+    reason,
+    detail,
+    recipients: outcomesOf(targets),
+    attempts,
+    messageId,
+    relay,
+    callback,
+    requestedAt,
+    failedAt: atMs,
+  }
+}
+
+/** Replies of all recipients together, characters: the outcome is hardly larger than its request, whatever a relay says. */
+const repliesMax = 32 * 1024
+
+/** Whoever is still pending when the request ends was given up. */
+const statuses = {
+  accepted: 'ACCEPTED',
+  refused: 'REJECTED',
+  pending: 'REJECTED',
+  unknown: 'UNKNOWN',
+} as const
+
+function outcomesOf(targets: readonly TargetState[]): RecipientOutcome[] {
+  const replyMax = Math.floor(repliesMax / Math.max(1, targets.length))
+  return targets.map(({ target, status, reply }) => ({
+    address: target,
+    status: statuses[status],
+    reply: reply.slice(0, replyMax),
+  }))
+}
+
+/** Later than every record. */
+const neverMs = 8.64e15
+
+/**
+ * The answer to a repeat that came after the dedup stage forgot the identity, while the first is still on its way: the
+ * same as that stage would have given.
+ */
+function repetitionOf(
+  request: EmailRequested,
+  { headers = [], timestampMs }: EffectRecord,
+  open: EmailRequested,
+): EffectOutput | null {
+  const { source, requestId, callback } = request
+  const record = {
+    key: Buffer.from(requestId),
+    headers: traceHeaders(headers, () => identityOf(request)),
+    timestampMs,
+  }
+  if (!contentHash(request).equals(contentHash(open))) {
+    const detail = 'a request with this id and other content is still on its way'
+    const value = failedBeforeSending(request, 'CONFLICT', detail, timestampMs)
+    return { ...record, to: sendChildren.failed, value }
+  }
+  const place = placeInHeaders(headers)
+  if (callback === null || place === undefined) return null
+  const original = { requestedAtMs: open.requestedAt, knownUntilMs: neverMs }
+  const value: DuplicateRequest = { source, requestId, callback, ...place, original }
+  return { ...record, to: sendChildren.repeated, value }
+}
