@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
 /** Small enough that stuffing one piece does not hold up the event loop. */
@@ -11,7 +10,7 @@ const pieceBytes = 64 * 1024
 export async function writeBody(
   bytes: Buffer,
   data: Writable,
-  socket: Socket,
+  socket: Writable,
   stopped: () => boolean,
 ): Promise<boolean> {
   for (let start = 0; start < bytes.length; start += pieceBytes) {

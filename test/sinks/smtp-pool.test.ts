@@ -13,13 +13,9 @@ async function mail(sink: SmtpSink, requestId = 'r-1'): Promise<string> {
 test('opens no more connections than it may, and serves who waits in turn', async () => {
   await using relay = await ScriptedSmtpServer.start()
   await using sink = sinkOf(relay, { connectionsMax: 2 })
-  const first = await prepared(sink, attemptOf({ requestId: 'r-1' }))
-  const second = await prepared(sink, attemptOf({ requestId: 'r-2' }))
-  const third = prepared(sink, attemptOf({ requestId: 'r-3' }))
+  const requestIds = ['r-1', 'r-2', 'r-3']
 
-  await first.perform(() => true)
-  await (await third).perform(() => true)
-  await second.perform(() => true)
+  await Promise.all(requestIds.map(requestId => mail(sink, requestId)))
 
   expect(sink.concurrencyMax).toBe(2)
   expect(relay.sessions).toHaveLength(2)

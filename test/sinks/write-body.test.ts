@@ -1,0 +1,49 @@
+import { PassThrough, Writable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { writeBody } from '../../src/sinks/write-body.ts'
+
+/** Takes one write at a time, when it is told to. */
+class SlowSocket extends Writable {
+  readonly received: Buffer[] = []
+  #taken: () => void = () => undefined
+
+  override _write(chunk: Buffer, _encoding: string, taken: () => void): void {
+    this.received.push(chunk)
+    this.#taken = taken
+  }
+
+  async take(): Promise<void> {
+    this.#taken()
+    await new Promise(setImmediate)
+  }
+}
+
+test('is not done before the last byte has left both streams', async () => {
+  const socket = new SlowSocket()
+  const data = new PassThrough()
+  data.pipe(socket)
+  const bytes = Buffer.alloc(300_000, 'mail')
+
+  let done = false
+  const written = writeBody(bytes, data, socket, () => false).finally(() => (done = true))
+  await new Promise(setImmediate)
+  while (Buffer.concat(socket.received).length < bytes.length) {
+    expect(done).toBe(false)
+    await socket.take()
+  }
+  const doneBeforeTheLast = done
+  for (let turn = 0; turn < 10; turn += 1) await socket.take()
+
+  expect(doneBeforeTheLast).toBe(false)
+  expect(await written).toBe(true)
+  expect(Buffer.concat(socket.received).equals(bytes)).toBe(true)
+})
+
+test('stops when it is told to', async () => {
+  const socket = new SlowSocket()
+  const data = new PassThrough()
+  data.pipe(socket)
+
+  expect(await writeBody(Buffer.alloc(300_000), data, socket, () => true)).toBe(false)
+  expect(socket.received).toEqual([])
+})
