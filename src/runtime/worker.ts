@@ -5,6 +5,7 @@ import { CommitPipeline } from './commit-pipeline.ts'
 import type {
   CommittedRecordsFetcher,
   GroupAssignment,
+  GroupGeneration,
   GroupMember,
   TransactionalProducer,
 } from './ports.ts'
@@ -54,6 +55,8 @@ export class Worker {
   readonly #stopping = new AbortController()
   #fencedAtMs: number[] = []
   #joined = false
+  /** The generation whose assignment we work under. */
+  #assignedIn: GroupGeneration | undefined
   #turns = 0
   #nextSweepMs = 0
   #stopDeadlineMs = Infinity
@@ -277,6 +280,7 @@ export class Worker {
       await this.#loseAll('the group went on while this instance came to rest')
     const userData = encodeMemberState({ tasks: [...this.#owned.keys()] })
     const assignment = await this.#member.join(userData, this.#stopping.signal)
+    await this.#dropStale()
     const tasks = this.#tasksOf(assignment)
     const revoked = [...this.#owned.keys()].filter(id => !tasks.has(id))
     for (const id of revoked) await this.#close(this.#owned.get(id)!)
@@ -293,6 +297,22 @@ export class Worker {
       },
       'tasks assigned',
     )
+  }
+
+  /**
+   * A task may stay only from one generation to the very next one of the same member. If a generation lies between (a join whose
+   * answer was lost, an expulsion), somebody else may have owned the task in it, and what this instance holds of
+   * it is old: the leader hands such a task back in good faith, because we said that we have it.
+   */
+  async #dropStale(): Promise<void> {
+    const before = this.#assignedIn
+    const now = this.#member.generation
+    this.#assignedIn = now
+    const isNext =
+      now?.memberId === before?.memberId &&
+      (now?.generationId ?? 0) <= (before?.generationId ?? 0) + 1
+    if (isNext) return
+    for (const owned of this.#owned.values()) await this.#close(owned)
   }
 
   /** Undoes what can be undone, waits for what cannot, commits it. Gives up after the time: what is silent stays an ATTEMPT. */
