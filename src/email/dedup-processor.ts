@@ -34,7 +34,10 @@ import { topicNames } from './topic-names.ts'
 import { invalidities } from './validate.ts'
 
 export type RequestRecord = StreamRecord<Buffer | string | null, EmailRequested>
-export type DedupOutput = StreamRecord<string, EmailRequested | EmailFailed | DuplicateRequest>
+export type DedupOutput =
+  | StreamRecord<string, EmailRequested>
+  | StreamRecord<string, EmailFailed>
+  | StreamRecord<string, DuplicateRequest>
 
 export interface DedupOptions {
   readonly store: StoreDefinition<DedupEntry>
@@ -231,7 +234,10 @@ function accept({ record, place, identity, context }: Arrival): void {
 }
 
 /** Keyed by the request id, whatever the key was; the value's bytes as the producer wrote them, with its schema id. */
-function passedThrough({ value, raw }: RequestRecord): Pick<DedupOutput, 'key' | 'value' | 'raw'> {
+function passedThrough({
+  value,
+  raw,
+}: RequestRecord): Pick<StreamRecord<string, EmailRequested>, 'key' | 'value' | 'raw'> {
   const key = value.requestId
   if (raw === undefined) return { key, value }
   return { key, value, raw: { key, value, keyBytes: Buffer.from(key), valueBytes: raw.valueBytes } }

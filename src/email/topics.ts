@@ -1,7 +1,8 @@
-import type { Serde } from '../serde.ts'
-import { bytesSerde, utf8Serde } from '../serde.ts'
+import { type EffectCommand, effectCommandSerde } from '../effects/outbox.ts'
+import { bytesSerde, type Serde, utf8Serde } from '../serde.ts'
+import { topic } from '../topology/topic.ts'
 import type { Topic } from '../topology/topology.ts'
-import { duplicateRequestSerde, type DuplicateRequest } from './duplicate-request.ts'
+import { type DuplicateRequest, duplicateRequestSerde } from './duplicate-request.ts'
 import type { EmailCallback, EmailFailed, EmailRequested, EmailSent } from './records.ts'
 import { topicNames } from './topic-names.ts'
 
@@ -25,31 +26,43 @@ export interface EmailTopics {
   readonly requestsRepartition: Topic<string, EmailRequested>
   /** Duplicates that asked for a callback. */
   readonly duplicatesRepartition: Topic<string, DuplicateRequest>
+  /** Evidence about attempts, for whoever owns the request now. */
+  readonly sendCommands: Topic<string, EffectCommand>
 }
 
-/** Records of a repartition topic are read within seconds; a day bridges a stopped processor, a week a forgotten one. */
-const repartitionConfigs = Object.freeze({
-  'cleanup.policy': 'delete',
-  'retention.ms': String(7 * 24 * 3600 * 1000),
-  'message.timestamp.type': 'CreateTime',
-})
+const weekMs = 7 * 24 * 3_600_000
 
-export function emailTopics(serdes: EmailSerdes): EmailTopics {
-  const internal = { configs: repartitionConfigs }
+/** The topics of the topology. A repartition topic is kept for twice the window, as what it is made from and into. */
+export function emailTopics(serdes: EmailSerdes, windowMs: number): EmailTopics {
+  const internal = {
+    configs: {
+      'cleanup.policy': 'delete',
+      'retention.ms': String(Math.max(2 * windowMs, weekMs)),
+      // A re-routed request keeps the time at which it first stood.
+      'message.timestamp.type': 'CreateTime',
+      // Only we write here, nothing that was not read elsewhere and a few headers.
+      'max.message.bytes': String(64 * 1024 * 1024),
+    },
+  }
   const key = utf8Serde
   return Object.freeze({
-    // A null key is passed as null without asking the serde.
-    requested: { name: topicNames.requested, key: bytesSerde, value: serdes.requested },
-    dedup: { name: topicNames.dedup, key, value: serdes.dedup },
-    sent: { name: topicNames.sent, key, value: serdes.sent },
-    failed: { name: topicNames.failed, key, value: serdes.failed },
-    callback: { name: topicNames.callback, key, value: serdes.callback },
-    requestsRepartition: { name: 'requests-repartition', key, value: serdes.requested, internal },
-    duplicatesRepartition: {
-      name: 'duplicates-repartition',
+    requested: topic<Buffer | null, EmailRequested>(topicNames.requested, {
+      key: anyKeySerde,
+      value: serdes.requested,
+    }),
+    dedup: topic(topicNames.dedup, { key, value: serdes.dedup }),
+    sent: topic(topicNames.sent, { key, value: serdes.sent }),
+    failed: topic(topicNames.failed, { key, value: serdes.failed }),
+    callback: topic(topicNames.callback, { key, value: serdes.callback }),
+    requestsRepartition: topic('requests-repartition', { key, value: serdes.requested, internal }),
+    duplicatesRepartition: topic('duplicates-repartition', {
       key,
       value: duplicateRequestSerde,
       internal,
-    },
+    }),
+    sendCommands: topic('send-commands', { key, value: effectCommandSerde, internal }),
   })
 }
+
+/** A missing key is passed on as null; no serde is asked. */
+const anyKeySerde = bytesSerde as Serde<Buffer | null>

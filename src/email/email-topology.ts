@@ -1,0 +1,75 @@
+import { outboxStore } from '../effects/outbox.ts'
+import type { MailRequest } from '../sinks/mail-request.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { TopologyBuilder } from '../topology/builder.ts'
+import type { Topology } from '../topology/topology.ts'
+import { callbackPrefetch, callbackProcessor } from './callback-processor.ts'
+import { dedupPrefetch, dedupProcessor } from './dedup-processor.ts'
+import { dedupStore } from './dedup-store.ts'
+import { outcomeStore } from './outcome-store.ts'
+import { sendEffect } from './send-effect.ts'
+import { topicNames } from './topic-names.ts'
+import { type EmailSerdes, emailTopics } from './topics.ts'
+
+export interface EmailTopologyOptions {
+  readonly serdes: EmailSerdes
+  /** Where mails go. It knows the sender of requests that name none. */
+  readonly sink: Sink<MailRequest>
+  /** How long an identity is kept, by record time, milliseconds. */
+  readonly dedupWindowMs: number
+  /** What to do when nobody can know whether the relay took a mail, where the request leaves it open. */
+  readonly inDoubt: 'hold' | 'resend'
+  /** Delays before each retry, milliseconds: n delays are n retries. */
+  readonly retryDelaysMs: readonly number[]
+}
+
+/** The flagship: every accepted request is mailed once, and everybody who asked is told how it ended. See docs/design.md. */
+export function emailTopology(options: EmailTopologyOptions): Topology {
+  const { serdes, sink, dedupWindowMs: windowMs, inDoubt, retryDelaysMs } = options
+  const topics = emailTopics(serdes, windowMs)
+  const seen = dedupStore(windowMs)
+  const outbox = outboxStore('outbox', windowMs)
+  const outcomes = outcomeStore(windowMs)
+  const send = sendEffect({
+    sink,
+    requested: serdes.dedup,
+    inDoubt,
+    retryDelaysMs,
+    rememberMs: windowMs,
+  })
+
+  return new TopologyBuilder()
+    .source('requests', topics.requested, { subTopology: 'dedup' })
+    .source('rerouted', topics.requestsRepartition)
+    .process('dedup', {
+      from: ['requests', 'rerouted'],
+      stores: [seen],
+      prefetch: dedupPrefetch(seen),
+      processor: () => dedupProcessor({ store: seen, windowMs }),
+    })
+    .sink('misplaced', { from: 'dedup', topic: topics.requestsRepartition })
+    .sink('refused', { from: 'dedup', topic: topics.failed })
+    .sink('duplicates', { from: 'dedup', topic: topics.duplicatesRepartition })
+    .sink('accepted', { from: 'dedup', topic: topics.dedup })
+
+    .source('mails', topics.dedup, { subTopology: 'send', reread: 'skip' })
+    .source('commands', topics.sendCommands, { reread: 'skip' })
+    .effect('send', { from: 'mails', commandsFrom: 'commands', store: outbox, definition: send })
+    .sink('sent', { from: 'send', topic: topics.sent })
+    .sink('failed', { from: 'send', topic: topics.failed })
+    .sink('repeated', { from: 'send', topic: topics.duplicatesRepartition })
+
+    .source('sent-ends', topics.sent, { subTopology: 'callback', reread: 'skip' })
+    .source('failed-ends', topics.failed, { reread: 'skip' })
+    .source('repeats', topics.duplicatesRepartition, { reread: 'skip' })
+    .process('callback', {
+      from: ['sent-ends', 'failed-ends', 'repeats'],
+      stores: [outcomes],
+      prefetch: callbackPrefetch(outcomes),
+      processor: () => callbackProcessor({ store: outcomes }),
+    })
+    .sink('callbacks', { from: 'callback', topic: topics.callback })
+
+    .deadLetters(topicNames.deadLetter)
+    .build()
+}
