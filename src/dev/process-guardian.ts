@@ -4,6 +4,7 @@ import { once } from 'node:events'
 /**
  * The guardian reads lines from a pipe that only its owner holds. End of file means that the owner has closed it or is
  * gone, whatever the reason, SIGKILL included: then everything that is still listed dies and the directory goes.
+ * A process takes a moment to die and may still write meanwhile, so the removal is tried for two seconds.
  * It ignores the terminal's signals because Ctrl-C reaches the owner, who may want to stop its servers gently.
  */
 const script = `
@@ -16,7 +17,11 @@ while read -r sign pid; do
   [ "$sign" = + ] && pids="$pids $pid"
 done
 for each in $pids; do kill -KILL "$each" 2>/dev/null; done
-rm -rf -- "$1"
+tries=20
+until rm -rf -- "$1" 2>/dev/null || [ $tries -eq 0 ]; do
+  tries=$((tries - 1))
+  sleep 0.1
+done
 `
 
 /**
