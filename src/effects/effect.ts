@@ -88,11 +88,7 @@ export interface EffectDefinition<Request = unknown> {
    * The record that answers a request whose identity is still open with the request `open`; null for none. It is not carried
    * out and has no end of its own. A request whose identity has ended is another one when it was first seen at another time.
    */
-  readonly repeated?: (
-    request: Request,
-    record: EffectRecord,
-    open: Request,
-  ) => EffectOutput | null
+  readonly repeated?: (request: Request, record: EffectRecord, open: Request) => EffectOutput | null
   /** Delays before each retry, milliseconds; when they are used up the request ends as `retries-exhausted`. */
   readonly retryDelaysMs: readonly number[]
   /** Share of a delay that is drawn by chance, 0 to 1. @default 0.1 */

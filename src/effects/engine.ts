@@ -4,7 +4,14 @@ import type { Random } from '../random.ts'
 import type { KeyValueStore } from '../state/store.ts'
 import { type Delivery, newDelivery } from './delivery.ts'
 import { deliver, type DeliveryEvent, isIdle, type RetryPolicy } from './delivery-machine.ts'
-import type { EffectDefinition, EffectEnd, EffectOutput, EffectRecord, EndKind } from './effect.ts'
+import type {
+  EffectDefinition,
+  EffectEnd,
+  EffectOutput,
+  EffectPlan,
+  EffectRecord,
+  EndKind,
+} from './effect.ts'
 import {
   evidenceWaitMs,
   type FailedFlight,
@@ -196,8 +203,13 @@ export class EffectEngine<Request> {
   accept(input: EffectInput<Request>, emit: Emit): void {
     const { definition, store, clock } = this.#options
     const plan = definition.plan(input.request, input)
-    const known = store.get(openKey(plan.identity)) ?? store.get(endedKey(plan.identity))
-    if (known !== undefined) return
+    const open = store.get(openKey(plan.identity))
+    if (open !== undefined) {
+      this.#answerRepeat(input, plan, open, emit)
+      return
+    }
+    // Replays never come this far (`reread: 'skip'`): first seen at another time, it is another request of that name.
+    if (store.get(endedKey(plan.identity))?.plan.firstSeenMs === plan.firstSeenMs) return
     const { key, headers, payload } = input
     this.#write(
       newDelivery(plan, { key, headers, payload }),
@@ -205,6 +217,14 @@ export class EffectEngine<Request> {
       emit,
       input.request,
     )
+  }
+
+  /** A second request of an identity that is still open is not carried out, however long ago the first one came. */
+  #answerRepeat(input: EffectInput<Request>, plan: EffectPlan, open: Delivery, emit: Emit): void {
+    const { request, repeated } = this.#options.definition
+    if (open.plan.firstSeenMs === plan.firstSeenMs) return
+    const answer = repeated?.(input.request, input, request.deserialize(open.payload))
+    if (answer) emit(answer)
   }
 
   /** Evidence or a decision from outside the task. */
