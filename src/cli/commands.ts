@@ -56,6 +56,21 @@ const sendFlags: Readonly<Record<string, Flag>> = {
 /** Every command, in the order of the help page. */
 export const commands: readonly Command[] = Object.freeze([
   {
+    name: 'run',
+    summary: 'runs one processor instance until SIGTERM or SIGINT',
+    description: [
+      'Joins the group, restores its stores, mails what is requested. A first SIGTERM or SIGINT drains and leaves within --shutdown-timeout, a second one ends the process at once.',
+      'Brokers, registry and relay may be away at the start: it waits for them, unready.',
+    ],
+    settings: settingNames,
+    flags: {
+      'accept-lost-state': {
+        help: 'Starts with empty stores although the group has read before. Requests that were mailed before will be mailed again if they come again.',
+      },
+    },
+    load: async () => (await import('./run-command.ts')).runCommand,
+  },
+  {
     name: 'send',
     summary: 'publishes requests',
     description: [
@@ -99,5 +114,18 @@ export const commands: readonly Command[] = Object.freeze([
     settings: settingNames,
     flags: {},
     load: async () => (await import('./schemas-command.ts')).schemasCheckCommand,
+  },
+  {
+    name: 'topology',
+    summary: 'prints the topology',
+    description: [],
+    settings: [],
+    flags: {
+      format: {
+        placeholder: 'text|mermaid',
+        help: 'As text, or as a Mermaid diagram. Default: text.',
+      },
+    },
+    load: async () => (await import('./topology-command.ts')).topologyCommand,
   },
 ])

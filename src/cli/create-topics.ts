@@ -23,6 +23,9 @@ export interface CreateTopicsOptions {
 const partitionsDefault = 6
 const sizeName = 'max.message.bytes'
 
+/** Topics that get whole requests out of `email.requested`. */
+const passedOn: readonly string[] = [topicNames.dedup, topicNames.deadLetter]
+
 /**
  * Creates the contract's topics that are missing and checks the others; never changes one. Throws TOPIC_MISMATCH when a
  * difference breaks a promise, after everything has been created and printed.
@@ -37,17 +40,25 @@ export async function createTopics(options: CreateTopicsOptions): Promise<void> 
   const before = await admin.describeTopics(names)
   const counts = new Map([...before].map(([name, topic]) => [name, topic.partitions]))
 
-  // The first comes first: what it takes decides what the others must take.
-  for (const wanted of specifications) {
-    if (before.has(wanted.name)) continue
-    const specification = await sized(admin, {
+  const create = async (missing: readonly TopicSpecification[]): Promise<void> => {
+    const topics = missing.map(wanted => ({
       ...wanted,
       partitions: options.partitions ?? countBeside(wanted.name, counts) ?? wanted.partitions,
-    })
-    await admin.createTopics([specification])
-    counts.set(wanted.name, specification.partitions)
-    print(`${wanted.name}: created with ${specification.partitions} partitions`)
+    }))
+    if (topics.length > 0) await admin.createTopics(topics)
+    for (const { name, partitions } of topics) {
+      counts.set(name, partitions)
+      print(`${name}: created with ${partitions} partitions`)
+    }
   }
+  const missing = specifications.filter(each => !before.has(each.name))
+  await create(missing.filter(each => each.name === topicNames.requested))
+  await create(
+    await withRoom(
+      admin,
+      missing.filter(each => each.name !== topicNames.requested),
+    ),
+  )
 
   const configs = await admin.topicConfigs(names)
   const differences = [
@@ -58,7 +69,7 @@ export async function createTopics(options: CreateTopicsOptions): Promise<void> 
         : topicDifferences(wanted, found, configs.get(wanted.name) ?? new Map())
     }),
     ...partitionDifferences(readTogether, counts),
-    ...[topicNames.dedup, topicNames.deadLetter].flatMap(next =>
+    ...passedOn.flatMap(next =>
       sizeDifferences(topicNames.requested, next, headerBytesMax, configs),
     ),
   ]
@@ -85,17 +96,18 @@ function report(
   )
 }
 
-/** Requests go on with more headers, and a dead letter with even more: a little more room than where they came from. */
-async function sized(admin: ClusterAdmin, wanted: TopicSpecification): Promise<TopicSpecification> {
-  if (wanted.name !== topicNames.dedup && wanted.name !== topicNames.deadLetter) return wanted
-  const requested = (await admin.topicConfigs([topicNames.requested]))
-    .get(topicNames.requested)
-    ?.get(sizeName)
-  if (requested === undefined) return wanted
-  return {
-    ...wanted,
-    configs: { ...wanted.configs, [sizeName]: String(Number(requested) + headerBytesMax) },
-  }
+/** Requests go on with more headers, and so do dead letters: these topics take a little more than where the records came from. */
+async function withRoom(
+  admin: ClusterAdmin,
+  topics: readonly TopicSpecification[],
+): Promise<readonly TopicSpecification[]> {
+  const configs = await admin.topicConfigs([topicNames.requested])
+  const taken = configs.get(topicNames.requested)?.get(sizeName)
+  if (taken === undefined) return topics
+  const room = { [sizeName]: String(Number(taken) + headerBytesMax) }
+  return topics.map(each =>
+    passedOn.includes(each.name) ? { ...each, configs: { ...each.configs, ...room } } : each,
+  )
 }
 
 function countBeside(name: string, counts: ReadonlyMap<string, number>): number | undefined {

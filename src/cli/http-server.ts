@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { StreamsError } from '../errors.ts'
+import { describeError, StreamsError } from '../errors.ts'
 import { hostPortText, type HostPort } from './parsers.ts'
 
 /** What a probe may ask. */
@@ -16,7 +16,7 @@ export interface HttpServerOptions {
   readonly listen: HostPort
   readonly health: () => Health
   /** Text format of Prometheus, version 0.0.4. */
-  readonly metrics: () => string
+  readonly metrics: () => string | Promise<string>
 }
 
 /** Probes and metrics; nothing here changes anything. */
@@ -28,7 +28,12 @@ export interface HttpServer extends AsyncDisposable {
 
 /** Serves `GET` and `HEAD` of /healthz, /readyz and /metrics. Throws HTTP_ADDRESS_UNUSABLE. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const server = createServer((request, response) => answer(request, response, options))
+  const server = createServer((request, response) => {
+    // A probe must get an answer, and none may end the process.
+    answer(request, response, options).catch((error: unknown) => {
+      response.writeHead(500).end(`${describeError(error)}\n`)
+    })
+  })
   // Probes are short: a client that is slower than this is none.
   server.requestTimeout = 10_000
   const { host, port } = options.listen
@@ -57,11 +62,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
 const plainText = 'text/plain; charset=utf-8'
 
-function answer(
+async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   options: HttpServerOptions,
-): void {
+): Promise<void> {
   const path = (request.url ?? '/').replace(/[?#].*$/, '')
   const reply = (status: number, body: string, type = plainText): void => {
     response.writeHead(status, {
@@ -79,7 +84,7 @@ function answer(
     return reply(405, 'Only GET and HEAD.\n')
   }
   if (path === '/metrics')
-    return reply(200, options.metrics(), 'text/plain; version=0.0.4; charset=utf-8')
+    return reply(200, await options.metrics(), 'text/plain; version=0.0.4; charset=utf-8')
   const { healthy, ready, text } = options.health()
   const good = path === '/healthz' ? healthy : healthy && ready
   reply(good ? 200 : 503, `${text}\n`)

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { describeError, errorCodeOf } from '../errors.ts'
+import { errorCodeOf } from '../errors.ts'
 import { parseCommandLine } from './command-line.ts'
 import { commands } from './commands.ts'
 import { resolveConfiguration } from './configuration.ts'
+import { failureLine } from './failure-line.ts'
 import { commandPage, overviewPage } from './help.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
@@ -30,9 +31,8 @@ export async function main(
     const run = await line.command.load()
     return await run({ configuration, flags: line.flags, terminal })
   } catch (error) {
-    const code = errorCodeOf(error) ?? 'INTERNAL'
-    terminal.tell(`mailonce: ${code}: ${describeError(error).replaceAll(/\s*\n\s*/g, ' ')}`)
-    return code === 'CONFIGURATION_INVALID' ? 2 : 1
+    terminal.tell(failureLine(error))
+    return errorCodeOf(error) === 'CONFIGURATION_INVALID' ? 2 : 1
   }
 }
 

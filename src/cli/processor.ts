@@ -1,0 +1,147 @@
+import type { Clock } from '../clock.ts'
+import { FileJournal } from '../effects/journal.ts'
+import { emailTopology } from '../email/email-topology.ts'
+import type { EmailSerdes } from '../email/topics.ts'
+import { describeError } from '../errors.ts'
+import { connectKafka } from '../kafka/connect-kafka.ts'
+import type { Logger } from '../log.ts'
+import type { Random } from '../random.ts'
+import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
+import { Streams } from '../runtime/streams.ts'
+import { SmtpSink } from '../sinks/smtp-sink.ts'
+import { openStateDirectory } from '../state/state-directory.ts'
+import type { Configuration } from './configuration.ts'
+import type { Health } from './http-server.ts'
+import { kafkaOptions } from './kafka-options.ts'
+import { openSerdes } from './open-serdes.ts'
+import { patiently } from './patiently.ts'
+import { probeRelay } from './relay-probe.ts'
+import { smtpUrl } from './smtp-url.ts'
+
+export interface ProcessorOptions {
+  readonly configuration: Configuration
+  /** Starts with empty stores where their changelogs are gone. */
+  readonly acceptLostState: boolean
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** One instance of the flagship topology with everything around it: what `run` and `dev` run. */
+export class Processor {
+  readonly #options: ProcessorOptions
+  readonly #metrics = new RuntimeMetrics()
+  readonly #stopping = new AbortController()
+  #phase = 'starting'
+  #streams: Streams | undefined
+  #failure: unknown
+
+  constructor(options: ProcessorOptions) {
+    this.#options = options
+  }
+
+  health(): Health {
+    if (this.#failure !== undefined) {
+      return { healthy: false, ready: false, text: `failed: ${describeError(this.#failure)}` }
+    }
+    if (this.#stopping.signal.aborted) return { healthy: true, ready: false, text: 'stopping' }
+    if (this.#streams === undefined) return { healthy: true, ready: false, text: this.#phase }
+    const ready = this.#streams.isReady
+    return { healthy: true, ready, text: ready ? 'running' : 'joining the group and restoring' }
+  }
+
+  async metrics(): Promise<string> {
+    await this.#streams?.observe()
+    return this.#metrics.registry.render()
+  }
+
+  /** Runs until `stop`. Rejects with what ended it; what passes by itself is waited for, unready. */
+  async run(): Promise<void> {
+    try {
+      await this.#run()
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
+  }
+
+  /** Takes no more records, brings what is under way to an end, leaves the group: within the time, milliseconds. */
+  async stop(withinMs: number): Promise<void> {
+    this.#stopping.abort()
+    await this.#streams?.stop(withinMs)
+  }
+
+  async #run(): Promise<void> {
+    const { configuration, acceptLostState, clock, random, log } = this.#options
+    const { applicationId, staticMembership, sessionTimeout } = configuration
+    await using resources = new AsyncDisposableStack()
+    const relayUrl = (await smtpUrl(configuration)).reveal()
+    const kafka = await kafkaOptions(configuration, clock, log)
+    const stateDirectory = resources.use(
+      await openStateDirectory({ path: configuration.stateDir, applicationId, log }),
+    )
+    const instanceId =
+      configuration.instanceId ??
+      (await stateDirectory.remember('instance-id', () => random.uuid()))
+    log.info({
+      event: 'starting',
+      instanceId,
+      kafka: kafka.bootstrapBrokers,
+      relay: configuration.smtp.display,
+    })
+    const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
+    probeRelay(relayUrl).catch((error: unknown) =>
+      log.warn({ event: 'relay-unreachable' }, describeError(error)),
+    )
+    const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
+    if (serdes === undefined) return
+    const sink = resources.use(
+      new SmtpSink({
+        url: relayUrl,
+        from: configuration.from,
+        connectionsMax: configuration.smtpConnections,
+        insecureAuth: configuration.smtpInsecureAuth,
+        clock,
+        log,
+      }),
+    )
+    const cluster = resources.use(connectKafka(kafka))
+    const topology = emailTopology({
+      serdes,
+      sink,
+      dedupWindowMs: configuration.dedupWindow,
+      inDoubt: configuration.inDoubt,
+      retryDelaysMs: configuration.retry,
+    })
+    const streams = new Streams(
+      topology,
+      {
+        applicationId,
+        instanceId,
+        staticMembership,
+        acceptLostState,
+        createTopicsHint: 'make them with mailonce topics create',
+        ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
+      },
+      { cluster, stateDirectory, journal, clock, random, log, metrics: this.#metrics },
+    )
+    streams.onFirstReady(() => log.info({ event: 'running' }, 'every assigned task is running'))
+    this.#streams = streams
+    if (this.#stopping.signal.aborted) return
+    await streams.run()
+  }
+
+  /** Undefined when stopped meanwhile. */
+  async #serdes(cacheFile: string): Promise<EmailSerdes | undefined> {
+    const { configuration, clock, log } = this.#options
+    const registryUrl = configuration.schemaRegistry.reveal()
+    this.#phase = `waiting for the schema registry ${configuration.schemaRegistry.display}`
+    return patiently(() => openSerdes({ registryUrl, cacheFile, clock }), {
+      clock,
+      log,
+      signal: this.#stopping.signal,
+      while: 'REGISTRY_UNAVAILABLE',
+      event: 'registry-unreachable',
+    })
+  }
+}

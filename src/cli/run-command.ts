@@ -1,0 +1,40 @@
+import { systemClock } from '../clock.ts'
+import { describeError, errorCodeOf } from '../errors.ts'
+import { systemRandom } from '../random.ts'
+import type { Invocation } from './command.ts'
+import { startHttpServer } from './http-server.ts'
+import { jsonLogger } from './json-logger.ts'
+import { Processor } from './processor.ts'
+import { runUntilSignal } from './run-until-signal.ts'
+
+/** `run`: one instance until a signal. */
+export async function runCommand({ configuration, flags, terminal }: Invocation): Promise<number> {
+  const { values } = configuration
+  const log = jsonLogger(values.logLevel, { application: values.applicationId })
+  const processor = new Processor({
+    configuration: values,
+    acceptLostState: flags.has('accept-lost-state'),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  })
+  await using http = await startHttpServer({
+    listen: values.http,
+    health: () => processor.health(),
+    metrics: async () => processor.metrics(),
+  })
+  log.info({ event: 'http', address: http.address }, 'serving /healthz, /readyz and /metrics')
+  try {
+    await runUntilSignal({
+      processor,
+      terminal,
+      clock: systemClock,
+      log,
+      shutdownTimeoutMs: values.shutdownTimeout,
+    })
+    return 0
+  } catch (error) {
+    log.error({ event: 'failed', code: errorCodeOf(error) ?? 'INTERNAL' }, describeError(error))
+    throw error
+  }
+}
