@@ -159,6 +159,6 @@ test('when the owner is killed with SIGKILL its servers and its directory go too
 
   owner.kill('SIGKILL')
 
-  await expect.poll(() => processesNaming(directory)).toEqual([])
-  await expect.poll(() => existsSync(directory)).toBe(false)
+  await expect.poll(() => processesNaming(directory), { timeout: 30_000 }).toEqual([])
+  await expect.poll(() => existsSync(directory), { timeout: 30_000 }).toBe(false)
 })

@@ -88,7 +88,7 @@ test('slow keeps the mail and answers when its time has come', () => {
   const act = async (inbox: SmtpInbox): Promise<void> => {
     const sent = send(inbox, 'slow@example.com')
     await kept.promise
-    await expect.poll(() => answers.length).toBe(1)
+    await expect.poll(() => answers.length, { timeout: 4_000 }).toBe(1)
 
     answers[0]?.()
 
