@@ -17,7 +17,7 @@ export type SourceChoice =
   | { readonly source?: undefined; readonly missing: string }
 
 /** The lowest Java that Kafka 4 brokers and Apicurio Registry 3.0 run on. */
-export const javaVersionMin = 17
+const javaVersionMin = 17
 
 const install =
   'or start a container engine (Docker); on Debian: apt-get install openjdk-17-jre-headless maven'
