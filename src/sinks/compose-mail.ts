@@ -1,11 +1,12 @@
 import { isAscii } from 'node:buffer'
 import { StreamsError } from '../errors.ts'
 import { checkMail } from './check-mail.ts'
-import { sha256Hex, type ComposedMail, type MailEncoder } from './composed-mail.ts'
+import type { ComposedMail, MailEncoder } from './composed-mail.ts'
+import { sha256Hex } from './sha256-hex.ts'
 import { needsSmtpUtf8 } from './mail-address.ts'
-import { mailComposerEncoder } from './mail-composer-encoder.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId, requestDigest } from './message-id.ts'
+import { mimeTreeEncoder } from './mime-tree-encoder.ts'
 
 /**
  * Composes the message: a pure function of its arguments, so that every try of a request, by any owner, is byte-equal.
@@ -15,7 +16,7 @@ export async function composeMail(
   request: MailRequest,
   firstSeenMs: number,
   fromDefault: string,
-  encode: MailEncoder = mailComposerEncoder,
+  encode: MailEncoder = mimeTreeEncoder,
 ): Promise<ComposedMail> {
   const from = request.from ?? fromDefault
   const wrong = checkMail(request, from)
@@ -35,7 +36,7 @@ export async function composeMail(
     messageId: identity.messageId,
     from,
     bytes,
-    contentHash: sha256Hex(bytes),
+    contentHash: await sha256Hex(bytes),
     eightBit: !isAscii(bytes),
     smtpUtf8: visible.some(needsSmtpUtf8),
   }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { MailRequest } from './mail-request.ts'
 
 /** The finished message, the same bytes for the same request and first-seen time: on every try, in every process. */
@@ -27,7 +26,3 @@ export interface MailIdentity {
 
 /** Turns a checked request into the bytes of its message; a pure function. */
 export type MailEncoder = (request: MailRequest, identity: MailIdentity) => Promise<Buffer>
-
-export function sha256Hex(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}

@@ -2,14 +2,19 @@ import MailComposer from 'nodemailer/lib/mail-composer'
 import type { MailIdentity } from './composed-mail.ts'
 import type { MailAttachment, MailRequest } from './mail-request.ts'
 
+/** Encodes with nodemailer's MailComposer alone: for every shape there is, at some 300 µs of CPU a mail. */
+export function mailComposerEncoder(request: MailRequest, identity: MailIdentity): Promise<Buffer> {
+  return mailComposer(request, identity).build()
+}
+
 /**
- * Encodes with nodemailer's MailComposer. Addresses go in as objects and headers as a list, so that no text of the request is
- * parsed for more addresses or taken for an option; blind copies do not go in at all.
+ * The tree of MIME parts. Addresses go in as objects and headers as a list, so that no text of the request is parsed for more
+ * addresses or taken for an option; blind copies do not go in at all.
  */
-export async function mailComposerEncoder(
+export function mailComposer(
   request: MailRequest,
   identity: MailIdentity,
-): Promise<Buffer> {
+): ReturnType<MailComposer['compile']> {
   const { text, html, replyTo } = request
   const composer = new MailComposer({
     from: bare(identity.from),
@@ -28,7 +33,7 @@ export async function mailComposerEncoder(
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  return composer.compile().build()
+  return composer.compile()
 }
 
 const bare = (address: string): { name: string; address: string } => ({ name: '', address })
