@@ -131,8 +131,8 @@ function advanceHorizon(
   const store = context.store(options.store)
   const entry = store.get(horizonKey)
   const before = entry?.kind === 'horizon' ? entry.horizonMs : -Infinity
-  const horizonMs = nowMs - options.windowMs
-  if (horizonMs <= before) return before
+  const horizonMs = Math.max(before, nowMs - options.windowMs)
+  // Also when it stays where it is: the changelog must not forget it before what was decided by it.
   store.put(horizonKey, { kind: 'horizon', horizonMs })
   return horizonMs
 }

@@ -2,35 +2,19 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { dedupChildren } from '../../src/email/dedup-processor.ts'
 import { emailTopology } from '../../src/email/email-topology.ts'
-import type {
-  EmailCallback,
-  EmailFailed,
-  EmailRequested,
-  EmailSent,
-} from '../../src/email/records.ts'
 import { type SchemaTopic, schemaText, schemaTopics, subjectOf } from '../../src/email/schemas.ts'
 import { sendChildren } from '../../src/email/send-effect.ts'
-import type { EmailSerdes } from '../../src/email/topics.ts'
-import type { MailRequest } from '../../src/sinks/mail-request.ts'
-import type { Sink } from '../../src/sinks/sink.ts'
-import { plainAvroSerde } from '../support/plain-avro-serde.ts'
+import { idleSink, plainSerdes } from '../support/email-flow.ts'
 
-const sink: Sink<MailRequest> = {
-  concurrencyMax: 1,
-  prepare: () => Promise.reject(new Error('nothing is sent')),
-  close: () => Promise.resolve(),
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-}
-const serdes: EmailSerdes = {
-  requested: plainAvroSerde<EmailRequested>(schemaText('email.requested')),
-  dedup: plainAvroSerde<EmailRequested>(schemaText('email.dedup')),
-  sent: plainAvroSerde<EmailSent>(schemaText('email.sent')),
-  failed: plainAvroSerde<EmailFailed>(schemaText('email.failed')),
-  callback: plainAvroSerde<EmailCallback>(schemaText('email.callback')),
-}
 const dayMs = 24 * 3_600_000
 const topologyOf = (dedupWindowMs: number) =>
-  emailTopology({ serdes, sink, dedupWindowMs, inDoubt: 'hold', retryDelaysMs: [1000] })
+  emailTopology({
+    serdes: plainSerdes,
+    sink: idleSink,
+    dedupWindowMs,
+    inDoubt: 'hold',
+    retryDelaysMs: [1000],
+  })
 const topology = topologyOf(7 * dayMs)
 
 test('three sub-topologies, each cut at a topic, each with a store of its own', () => {

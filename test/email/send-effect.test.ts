@@ -2,22 +2,18 @@ import { expect, test } from 'vitest'
 import type { EffectEnd, EndKind, TargetState } from '../../src/effects/effect.ts'
 import { originHeaders } from '../../src/email/record-headers.ts'
 import type { EmailFailed, EmailRequested, EmailSent } from '../../src/email/records.ts'
-import { schemaText } from '../../src/email/schemas.ts'
 import { sendEffect } from '../../src/email/send-effect.ts'
-import type { MailRequest } from '../../src/sinks/mail-request.ts'
-import type { Sink } from '../../src/sinks/sink.ts'
+import type { Serde } from '../../src/serde.ts'
+import { idleSink, plainSerdes } from '../support/email-flow.ts'
 import { emailRequested, noonMs } from '../support/email-requests.ts'
-import { plainAvroSerde } from '../support/plain-avro-serde.ts'
 
-/** Its effects are described here and never carried out. */
-const sink: Sink<MailRequest> = {
-  concurrencyMax: 1,
-  prepare: () => Promise.reject(new Error('nothing is sent')),
-  close: () => Promise.resolve(),
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-}
-const requested = plainAvroSerde<EmailRequested>(schemaText('email.requested'))
-const options = { sink, requested, inDoubt: 'hold', retryDelaysMs: [1], rememberMs: 2 } as const
+const options = {
+  sink: idleSink,
+  requested: plainSerdes.dedup,
+  inDoubt: 'hold',
+  retryDelaysMs: [1],
+  rememberMs: 2,
+} as const
 const effect = sendEffect(options)
 const callback = { context: { order: '7' }, url: null }
 const place = { partition: 3, offset: 9, timestampMs: noonMs - 50 }
@@ -148,8 +144,7 @@ test.each<{ kind: EndKind; reason: EmailFailed['reason'] }>([
 })
 
 test('every outcome is a value of its schema', () => {
-  const sent = plainAvroSerde<unknown>(schemaText('email.sent'))
-  const failed = plainAvroSerde<unknown>(schemaText('email.failed'))
+  const { sent, failed } = plainSerdes as unknown as Record<'sent' | 'failed', Serde<unknown>>
   const { value: sentValue } = endOf('done', { messageId: null, relay: null })
   const { value: failedValue } = endOf('in-doubt')
 

@@ -71,7 +71,11 @@ export class CallbackStage {
     this.#nextOffset = offset + 1
     const isSent = 'sentAt' in value
     const isFailed = 'failedAt' in value
-    const topic = isSent ? 'email.sent' : isFailed ? 'email.failed' : 'mailonce-duplicates-repartition'
+    const topic = isSent
+      ? 'email.sent'
+      : isFailed
+        ? 'email.failed'
+        : 'mailonce-duplicates-repartition'
     const timestampMs = isSent ? value.sentAt : isFailed ? value.failedAt : value.timestampMs
     this.context.origin = { topic, partition: 0, offset }
     this.context.streamTimeMs = Math.max(this.context.streamTimeMs, timestampMs)

@@ -45,7 +45,12 @@ export class DedupStage {
       value: request,
       timestampMs,
       headers: reading.headers ?? [],
-      raw: { key, value: request, keyBytes: null, valueBytes: Buffer.from('bytes of the producer') },
+      raw: {
+        key,
+        value: request,
+        keyBytes: null,
+        valueBytes: Buffer.from('bytes of the producer'),
+      },
     }
     dedupProcessor({ store: this.store, windowMs: this.#windowMs }).process(record, this.context)
     return this.context.take()

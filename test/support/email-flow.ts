@@ -1,0 +1,69 @@
+import type { EffectInput } from '../../src/effects/engine.ts'
+import { emailTopology } from '../../src/email/email-topology.ts'
+import type {
+  EmailCallback,
+  EmailFailed,
+  EmailRequested,
+  EmailSent,
+} from '../../src/email/records.ts'
+import { schemaText } from '../../src/email/schemas.ts'
+import { type EmailSerdes, emailTopics } from '../../src/email/topics.ts'
+import type { MailRequest } from '../../src/sinks/mail-request.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
+import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts'
+import { noonMs } from './email-requests.ts'
+import { plainAvroSerde } from './plain-avro-serde.ts'
+
+export const flowWindowMs = 7 * 24 * 3_600_000
+
+/** Sends nothing: what it is for is told by a test. */
+export const idleSink: Sink<MailRequest> = {
+  concurrencyMax: 1,
+  prepare: () => Promise.reject(new Error('nothing is sent')),
+  close: () => Promise.resolve(),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+}
+
+export const plainSerdes: EmailSerdes = {
+  requested: plainAvroSerde<EmailRequested>(schemaText('email.requested')),
+  dedup: plainAvroSerde<EmailRequested>(schemaText('email.dedup')),
+  sent: plainAvroSerde<EmailSent>(schemaText('email.sent')),
+  failed: plainAvroSerde<EmailFailed>(schemaText('email.failed')),
+  callback: plainAvroSerde<EmailCallback>(schemaText('email.callback')),
+}
+
+/** The whole topology in memory. Mails are not sent: the test says how each ended. */
+export class EmailFlow {
+  readonly topics = emailTopics(plainSerdes, flowWindowMs)
+  readonly driver = new TopologyTestDriver(
+    emailTopology({
+      serdes: plainSerdes,
+      sink: idleSink,
+      dedupWindowMs: flowWindowMs,
+      inDoubt: 'hold',
+      retryDelaysMs: [],
+    }),
+    { applicationId: 'mailonce', partitions: 3, startMs: noonMs },
+  )
+
+  /** In the partition of the request id unless another is named. */
+  request(value: EmailRequested, partition?: number): void {
+    const key = partition === undefined ? Buffer.from(value.requestId) : null
+    const record = partition === undefined ? { key, value } : { key, value, partition }
+    this.driver.pipe(this.topics.requested, record)
+  }
+
+  mails(): readonly EffectInput<unknown>[] {
+    return this.driver.requests('send')
+  }
+
+  callbacks(): string[] {
+    return this.driver
+      .output(this.topics.callback)
+      .map(({ value }) => `${value?.sequence} ${value?.outcome} ${value?.detail}`)
+  }
+
+  failures(): string[] {
+    return this.driver.output(this.topics.failed).map(({ value }) => String(value?.reason))
+  }
+}
