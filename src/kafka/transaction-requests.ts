@@ -11,6 +11,7 @@ import {
   type ProducerOptions,
 } from '../runtime/ports.ts'
 import type { BrokerConnections } from './broker-connections.ts'
+import { classify } from './classify.ts'
 import type { ClusterMetadata } from './cluster-metadata.ts'
 import { Coordinator } from './coordinator.ts'
 import type { ResolvedKafkaOptions } from './options.ts'
@@ -158,18 +159,23 @@ export class TransactionRequests {
    * INVALID_TXN_STATE. Or somebody has initialised the id since: fenced, and the group's stable offsets say whether we
    * committed. A delayed copy of the request carries the old epoch and cannot touch a later transaction.
    *
-   * Version 1 keeps the epoch, so a delayed copy could end a later transaction of ours (KIP-890): a lost answer to it is final, and
-   * only the new epoch of `initialize` makes the copy harmless.
+   * Version 1 keeps the epoch, so a delayed copy could end a later transaction of ours (KIP-890): a lost answer to a commit is final, and only
+   * a new epoch makes the copy harmless. An abort is asked for again, and `false` says that a new epoch must follow.
    */
-  async end(commit: boolean, deadlineMs: number): Promise<void> {
+  async end(commit: boolean, deadlineMs: number): Promise<boolean> {
     const { transactionalId } = this.#producer
     const { producerId, producerEpoch } = this.#identity
+    let lost = false
     const rules: RetryRules = {
       ...this.#rules(commit ? 'committing' : 'aborting', deadlineMs, () =>
         this.#coordinator.forget(),
       ),
-      lost: this.#version2 ? 'again' : 'COMMIT_OUTCOME_UNKNOWN',
+      lost: this.#version2 || !commit ? 'again' : 'COMMIT_OUTCOME_UNKNOWN',
       exhausted: 'COMMIT_OUTCOME_UNKNOWN',
+      handle: error => {
+        lost ||= classify(error) === 'lost'
+        return undefined
+      },
     }
     await retrying(rules, async () => {
       const connection = await this.#coordinator.connection()
@@ -187,6 +193,7 @@ export class TransactionRequests {
         await endTxn.version1.async(connection, transactionalId, producerId, producerEpoch, commit)
     })
     this.#announced.clear()
+    return this.#version2 || !lost
   }
 
   #adopt({ producerId, producerEpoch }: ProducerIdentity): void {

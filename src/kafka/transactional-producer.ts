@@ -123,25 +123,23 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   /**
-   * Version 2 ends the transaction after an error too: the answer bumps the epoch, so what is still under way is refused. Version 1 keeps
-   * the epoch, so a delayed Produce could still land in the next transaction: after an error a new epoch is asked for
-   * instead, as it is where the coordinator says that there is nothing to end. All of these carry our identity: a zombie that
-   * aborts is fenced and leaves its successor alone.
+   * Ends the transaction after an error too. The answer of version 2 bumps the epoch, so what is still under way is refused. Version 1
+   * keeps the epoch: a delayed Produce or EndTxn could still land in the next transaction, so after an error a new epoch
+   * is asked for as well. So it is where the coordinator says that there is nothing to end: never the other way round, for an
+   * InitProducerId in an open transaction fences its own sender. All of these carry our identity: a zombie that aborts is
+   * fenced and leaves its successor alone.
    */
   async #abort(deadlineMs: number): Promise<void> {
-    if (this.#requests.version2 || this.#state === 'open') {
-      try {
-        await this.#requests.end(false, deadlineMs)
-        return
-      } catch (error) {
-        const code = errorCodeOf(error)
-        if (code !== 'TRANSACTION_ABORTED' && code !== 'COMMIT_OUTCOME_UNKNOWN') throw error
-      }
+    const clean = this.#requests.version2 || this.#state === 'open'
+    try {
+      const ended = await this.#requests.end(false, deadlineMs)
+      if (ended && clean) return
+    } catch (error) {
+      const code = errorCodeOf(error)
+      if (code !== 'TRANSACTION_ABORTED' && code !== 'COMMIT_OUTCOME_UNKNOWN') throw error
     }
-    await this.#requests.initialize(
-      this.#requests.identity,
-      this.#after(this.#producer.transactionTimeoutMs),
-    )
+    const { identity } = this.#requests
+    await this.#requests.initialize(identity, this.#after(this.#producer.transactionTimeoutMs))
   }
 
   #begin(): void {

@@ -109,7 +109,7 @@ export class FaultProxy {
 function onFrames(socket: Socket, take: (frame: Buffer) => void): void {
   let rest = Buffer.alloc(0)
   socket.on('data', chunk => {
-    rest = Buffer.concat([rest, chunk as Buffer])
+    rest = Buffer.concat([rest, chunk])
     while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
       const end = 4 + rest.readInt32BE(0)
       const frame = rest.subarray(0, end)

@@ -144,7 +144,7 @@ describe.each([{ version: 2 }, { version: 1 }] as const)(
       expect(await scene.values()).toEqual(['1', 'next'])
     })
 
-    test('a transaction that took too long is fenced, and its records are not seen', async () => {
+    test('a transaction that took too long is over, and its records are not seen', async () => {
       const cluster = scene.connect()
       await using producer = cluster.createProducer({
         transactionalId: `${scene.topic}-short`,
@@ -156,8 +156,10 @@ describe.each([{ version: 2 }, { version: 1 }] as const)(
       // The marker of the broker's abort makes the log longer.
       await expect.poll(() => scene.endOffset(), { timeout: 20_000 }).toBe(end + 1)
 
-      await expect(producer.commit()).rejects.toMatchObject({ code: 'TRANSACTION_FENCED' })
-      await producer.init()
+      // The second version knows that nobody else owns the id; the first cannot tell.
+      const code = version === 2 ? 'TRANSACTION_ABORTED' : 'TRANSACTION_FENCED'
+      await expect(producer.commit()).rejects.toMatchObject({ code })
+      await (version === 2 ? producer.abort() : producer.init())
       await goOn(producer)
 
       expect(await scene.values()).toEqual(['next'])
