@@ -112,3 +112,18 @@ test.each<{ shape: string; change: Partial<MailRequest> }>([
 
   expect(bytes.equals(await mailComposerEncoder(request, identity))).toBe(true)
 })
+
+test.each([6, 7, 33])(
+  'large text %i: the same bytes as MailComposer makes, which breaks these lines otherwise where its pieces meet',
+  async seed => {
+    const random = seededRandom(seed)
+    const pieces = Array.from({ length: 20_000 }, () =>
+      pick(random, ['Grüße', '你好', '🎉', 'a', '=', 'x'.repeat(40), ' ', '\r\n']),
+    )
+    const request = mailRequest({ text: `${pieces.join('')}.` })
+
+    const bytes = await mimeTreeEncoder(request, identity)
+
+    expect(bytes.equals(await mailComposerEncoder(request, identity))).toBe(true)
+  },
+)
