@@ -1,5 +1,18 @@
 import type { Command, Flag } from './command.ts'
-import { settingNames } from './settings.ts'
+import { settingNames, type SettingName } from './settings.ts'
+
+const devSettings: readonly SettingName[] = [
+  'http',
+  'from',
+  'inDoubt',
+  'dedupWindow',
+  'retry',
+  'smtpConnections',
+  'sessionTimeout',
+  'shutdownTimeout',
+  'logLevel',
+  'config',
+]
 
 const sendFlags: Readonly<Record<string, Flag>> = {
   file: { placeholder: 'FILE', help: 'Requests as newline-delimited JSON; - is standard input.' },
@@ -69,6 +82,17 @@ export const commands: readonly Command[] = Object.freeze([
       },
     },
     load: async () => (await import('./run-command.ts')).runCommand,
+  },
+  {
+    name: 'dev',
+    summary: 'starts Kafka, Schema Registry, an SMTP inbox and the processor on this machine',
+    description: [
+      'Needs a container engine, or Java 17 and Maven. Everything is made anew and is gone after Ctrl-C.',
+      'With --demo: publishes a request of every kind, waits for every outcome, prints them as a table, stops everything, and ends with 0 only if each was as expected.',
+    ],
+    settings: devSettings,
+    flags: { demo: { help: 'Shows every kind of outcome, then stops.' } },
+    load: async () => (await import('./dev-command.ts')).devCommand,
   },
   {
     name: 'send',
