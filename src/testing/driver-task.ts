@@ -1,5 +1,5 @@
 import type { EffectOutput } from '../effects/effect.ts'
-import type { EffectInput } from '../effects/engine.ts'
+import type { EffectInput } from '../effects/engine-options.ts'
 import type { EffectCommand } from '../effects/outbox.ts'
 import { errorCodeOf, StreamsError } from '../errors.ts'
 import type { ConsumedRecord } from '../runtime/ports.ts'

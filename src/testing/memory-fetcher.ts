@@ -29,6 +29,7 @@ export class MemoryFetcher implements CommittedRecordsFetcher {
   /** In the order in which they are handed out next. */
   readonly #positions = new Map<string, Position>()
   #listener: () => void = () => undefined
+  #closed = false
 
   constructor(broker: MemoryBroker, connection: Connection, options: FetcherOptions) {
     this.#broker = broker
@@ -69,6 +70,7 @@ export class MemoryFetcher implements CommittedRecordsFetcher {
   }
 
   poll(): FetchedBatch[] {
+    if (this.#closed) throw new StreamsError('CLOSED', 'the fetcher is closed')
     const ready = Array.from(this.#positions.values()).filter(position => !position.paused)
     // Before anything is handed out: what was taken by a call that throws would be lost.
     for (const { failure } of ready) if (failure !== undefined) throw failure
@@ -92,6 +94,7 @@ export class MemoryFetcher implements CommittedRecordsFetcher {
   }
 
   close(): Promise<void> {
+    this.#closed = true
     this.#positions.clear()
     this.#listener = () => undefined
     return Promise.resolve()
@@ -158,6 +161,6 @@ export class MemoryFetcher implements CommittedRecordsFetcher {
 
 function outOfRange({ at, offset }: Position, start: number, end: number): StreamsError {
   const where = `${at.topic}/${at.partition}`
-  const message = `offset ${offset} of ${where} is outside its log, which holds ${start} to ${end}`
+  const message = `${where}: position ${offset} is outside the log, which starts at ${start} and ends at ${end}`
   return new StreamsError('OFFSET_OUT_OF_RANGE', message)
 }

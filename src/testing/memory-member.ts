@@ -94,13 +94,11 @@ export class MemoryMember implements GroupMember {
     })
   }
 
-  /** Stops the heartbeat and says nothing to the group: `leave` does. */
-  close(): Promise<void> {
-    this.#closed = true
-    this.#cancelHeartbeat()
-    this.#generation = undefined
+  /** Leaves the group, as `leave(false)` does. */
+  async close(): Promise<void> {
     this.#listener = () => undefined
-    return Promise.resolve()
+    this.#closed = true
+    await this.leave(false)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import type { EffectDefinition, EffectEnd } from '../effects/effect.ts'
-import type { EffectInput } from '../effects/engine.ts'
+import type { EffectInput } from '../effects/engine-options.ts'
 import { StreamsError } from '../errors.ts'
 import { deadLetter } from '../runtime/dead-letter.ts'
 import {

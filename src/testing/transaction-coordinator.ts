@@ -52,7 +52,6 @@ export class TransactionCoordinator {
     const id = this.#ids.get(name) ?? this.#create(name)
     id.timeoutMs = timeoutMs
     id.epoch += 1
-    id.lastEnd = undefined
     if (id.status === 'ongoing') this.#end(id, false, 'its producer was initialised again')
     if (id.status === 'ending') return concurrent
     return { producerId: id.producerId, epoch: id.epoch }
@@ -81,7 +80,10 @@ export class TransactionCoordinator {
   end(name: string, session: ProducerSession, committed: boolean): ProducerSession {
     const repeated = this.#ids.get(name)
     const isRepeat =
-      repeated?.lastEnd?.epoch === session.epoch && repeated.lastEnd.committed === committed
+      repeated?.lastEnd?.epoch === session.epoch &&
+      repeated.lastEnd.committed === committed &&
+      // Once somebody else owns the id, the old owner must not get the new one's session.
+      repeated.epoch === session.epoch + 1
     if (isRepeat) return { producerId: repeated.producerId, epoch: repeated.epoch }
 
     const id = this.#owned(name, session)

@@ -64,6 +64,19 @@ describe('a fetcher in memory', () => {
     expect(values(fetcher.poll())).toEqual(['1'])
   })
 
+  test('fetches once, however often it is paused and resumed meanwhile', async () => {
+    const { world, fetcher } = reading()
+    world.broker.append([recordOf('1')])
+    let calls = 0
+    fetcher.onReady(() => (calls += 1))
+    fetcher.assign(requests, 0)
+    fetcher.pause(requests)
+    fetcher.resume(requests)
+    await world.run()
+
+    expect(calls).toBe(1)
+  })
+
   test('drops what was under way for an older position', async () => {
     const { world, fetcher, values } = reading()
     world.broker.append([recordOf('1'), recordOf('2'), recordOf('3')])

@@ -154,8 +154,11 @@ describe('a group in memory', () => {
     const young = memberOf(world.connect(world.startProcess('a2')), { groupInstanceId: 'one' })
     await world.settle(young.join(nothing, never))
 
-    const assignment = await world.settle(young.join(nothing, never))
+    const joining = young.join(nothing, never)
+    const { status } = young
+    const assignment = await world.settle(joining)
 
+    expect(status).toBe('rebalancing')
     expect(young.generation?.generationId).toBe(2)
     expect(assignment.partitions).toHaveLength(1)
   })

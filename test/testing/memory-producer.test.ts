@@ -105,6 +105,19 @@ describe('a transaction in memory', () => {
     expect([early, endOffset, lastStableOffset]).toEqual([1, 2, 2])
   })
 
+  test('begins with its first record, however many sends follow', async () => {
+    const world = worldWith()
+    const producer = await producerOf(world, world.connect(world.startProcess('a')))
+    await world.settle(producer.send([recordOf('1')]))
+    await world.settle(producer.send([recordOf('2')]))
+    const stable = world.broker.log(requests).lastStableOffset
+
+    await world.settle(producer.commit())
+
+    expect(stable).toBe(0)
+    expect((await readFrom(world, requests, 0)).values).toEqual(['1', '2'])
+  })
+
   test('is aborted when its producer is closed', async () => {
     const world = worldWith()
     const cluster = world.connect(world.startProcess('a'))
@@ -317,6 +330,19 @@ describe('a lost message', () => {
     await world.settle(producer.commit())
 
     expect((await readFrom(world, requests, 0)).values).toEqual(['2'])
+  })
+
+  test('a repeated abort of a former owner does not get the session of the new one', async () => {
+    const { world, producer: old } = await started()
+    world.faults.script({ name: 'end-transaction' }, { kind: 'slow-reply', delayMs: 60_000 })
+    const aborting = old.abort()
+    await world.run({ withinMs: 1000 })
+    const young = await producerOf(world, world.connect(world.startProcess('b')))
+
+    await expect(world.settle(aborting)).rejects.toMatchObject({ code: 'TRANSACTION_FENCED' })
+    await world.settle(young.send([recordOf('young')]))
+    await world.settle(young.commit())
+    expect((await readFrom(world, requests, 0)).values).toEqual(['young'])
   })
 
   test('an abort cannot undo a commit whose reply was lost', async () => {

@@ -109,6 +109,7 @@ describe('a run', () => {
 
     expect(ends).toEqual(['done', 'late', 'stopped', 'idle'])
     expect(rounds).toBe(10)
+    expect(world.clock.monotonicMs()).toBe(100)
   })
 
   test('says so when a promise cannot settle', async () => {

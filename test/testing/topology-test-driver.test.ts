@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { EffectDefinition } from '../../src/effects/effect.ts'
 import { StreamsError } from '../../src/errors.ts'
-import { utf8Serde } from '../../src/serde.ts'
+import { bytesSerde, type Serde, utf8Serde } from '../../src/serde.ts'
 import type { StoreDefinition } from '../../src/state/store.ts'
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
@@ -16,10 +16,15 @@ import type {
 
 type Text = StreamRecord<string, string>
 
+/** Reads more than it writes: other people's spaces. */
+const trimming: Serde<string> = {
+  ...utf8Serde,
+  deserialize: bytes => bytes.toString('utf8').trim(),
+}
 const textTopic = (name: string): Topic<string, string> => ({
   name,
-  key: utf8Serde,
-  value: utf8Serde,
+  key: trimming,
+  value: trimming,
 })
 const input = textTopic('input')
 const unique = textTopic('unique')
@@ -137,14 +142,16 @@ describe('the topology test driver', () => {
     const driver = new TopologyTestDriver(sample())
     const header = { key: 'trace', value: Buffer.from('1') }
 
+    driver.store(seen).put('known', 'before')
     driver.pipe(input, { key: 'a', value: 'poison', headers: [header] })
-    driver.pipe(input, { key: 'a', value: 'good' })
+    driver.pipe(input, { key: 'known', value: 'poison' })
+    const untouched = driver.store(seen).entries()
     driver.pipeBytes(input, { key: null, value: null })
 
-    const [poison, nothing] = driver.deadLetters()
+    const [poison, , nothing] = driver.deadLetters()
     const text = (record: typeof poison, key: string) =>
       String(record?.headers.find(each => each.key === key)?.value)
-    expect(driver.store(seen).entries()).toEqual([['a', 'good']])
+    expect(untouched).toEqual([['known', 'before']])
     expect(poison).toMatchObject({ key: Buffer.from('a'), value: Buffer.from('poison') })
     expect(poison?.headers[0]).toEqual(header)
     expect(text(poison, 'source.offset')).toBe('0')
@@ -177,10 +184,24 @@ describe('the topology test driver', () => {
     expect(records.map(each => each.partition)).toEqual([partition, partition])
   })
 
-  test('lets a bug of a processor out', () => {
+  test('passes unchanged keys and values through as the bytes they were', () => {
+    const driver = new TopologyTestDriver(sample())
+    const bytes = { key: Buffer.from(' a '), value: Buffer.from(' one ') }
+
+    driver.pipeBytes(input, bytes)
+
+    const [record] = driver.output({ ...unique, key: bytesSerde, value: bytesSerde }).slice(-1)
+    expect(record).toMatchObject(bytes)
+    expect(driver.store(seen).get('a')).toBe('one')
+  })
+
+  test.each([
+    { rule: 'a bug of a processor', thrown: new TypeError('a bug') },
+    { rule: 'an error that is no dead letter', thrown: new StreamsError('INTERNAL', 'a bug') },
+  ])('lets $rule out', ({ thrown }) => {
     const broken: Processor = {
       process: () => {
-        throw new TypeError('a bug')
+        throw thrown
       },
     }
     const driver = new TopologyTestDriver(
