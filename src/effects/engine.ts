@@ -1,75 +1,17 @@
-import type { Clock } from '../clock.ts'
-import type { Logger } from '../log.ts'
-import type { Random } from '../random.ts'
-import type { KeyValueStore } from '../state/store.ts'
 import { type Delivery, newDelivery } from './delivery.ts'
-import { deliver, type DeliveryEvent, isIdle, type RetryPolicy } from './delivery-machine.ts'
-import type {
-  EffectDefinition,
-  EffectEnd,
-  EffectOutput,
-  EffectPlan,
-  EffectRecord,
-  EndKind,
-} from './effect.ts'
-import {
-  evidenceWaitMs,
-  type FailedFlight,
-  type Flight,
-  foreignDeadlineMs,
-  type Moment,
-} from './flight.ts'
+import { Doubts } from './doubts.ts'
+import type { EffectPlan, EffectRecord } from './effect.ts'
+import type { EffectInput, Emit, EngineOptions } from './engine-options.ts'
+import type { FailedFlight, Flight, Moment } from './flight.ts'
 import { type Fact, Flights } from './flights.ts'
-import type { AttemptAddress, Journal } from './journal.ts'
-import { type OpenRequest, OpenRequests } from './open-requests.ts'
+import { OpenRequests } from './open-requests.ts'
 import { endedKey, type EffectCommand, openKey, openPrefix } from './outbox.ts'
-import type { SinkSlots } from './sink-slots.ts'
-
-/** The store of the effect as the engine needs it: besides the synchronous view of the cycle, reads that may wait. */
-export interface OutboxStore extends KeyValueStore<Delivery> {
-  /** Through the overlays to the disk, in the order of the keys. */
-  read(keys: readonly string[]): Promise<(Delivery | undefined)[]>
-  scanCommitted(
-    prefix: string,
-    afterKey: string,
-    limit: number,
-  ): Promise<(readonly [key: string, value: Delivery])[]>
-}
-
-/** A record of the effect's input. */
-export interface EffectInput<Request> {
-  readonly request: Request
-  readonly timestampMs: number
-  readonly key: Buffer
-  readonly headers: Delivery['headers']
-  readonly payload: Buffer
-}
-
-export type Emit = (output: EffectOutput) => void
-
-export interface EngineOptions<Request> {
-  readonly definition: EffectDefinition<Request>
-  readonly store: OutboxStore
-  readonly slots: SinkSlots
-  readonly journal: Journal
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
-  /** Begins every token; no other life of any instance has it. */
-  readonly incarnation: string
-  /** Where evidence about this task's attempts goes when the task has left. */
-  readonly address: Pick<AttemptAddress, 'topic' | 'partition'>
-  readonly wake: () => void
-  /** A fact that came after `close`: for whoever owns the request now. */
-  readonly onLateFact: (fact: Fact) => void
-  /** Counts ends and tries by outcome. */
-  readonly count: (what: 'outcome' | 'end', kind: string) => void
-}
+import { OutboxWriter } from './outbox-writer.ts'
+import { isExpired, Tries } from './tries.ts'
 
 /** Tasks that are full take no more records; what they wait for (timers, replies) goes on. */
 const openMax = 1_000_000
 const scanPage = 1000
-const loadBatch = 64
 
 /**
  * The two-transaction protocol for one task. The worker drives it: records and commands come in while a batch is
@@ -79,18 +21,16 @@ const loadBatch = 64
  */
 export class EffectEngine<Request> {
   readonly #options: EngineOptions<Request>
-  readonly #policy: RetryPolicy
   readonly #open = new OpenRequests()
   readonly #flights: Flights<Request>
+  readonly #writer: OutboxWriter<Request>
   /** Read, not yet written into a cycle. */
   #facts: Fact[] = []
   /** Written into the active and into the committing cycle: read again if it fails. */
   #applied: { active: Fact[]; committing: Fact[] } = { active: [], committing: [] }
   #sealed: { active: Flight[]; committing: Flight[] } = { active: [], committing: [] }
-  /** Monotonic time when a former owner's attempt is given up, by identity. */
-  #doubtsDue = new Map<string, { readonly token: string; readonly dueMs: number }>()
-  /** Read from the store because their expiry is due. */
-  #expiring: OpenRequest[] = []
+  readonly #doubts: Doubts
+  readonly #tries: Tries<Request>
   #sequence = 0
   #epoch = 0
   #resting = true
@@ -99,7 +39,7 @@ export class EffectEngine<Request> {
   constructor(options: EngineOptions<Request>) {
     const { definition, slots, clock, wake } = options
     this.#options = options
-    this.#policy = { delaysMs: definition.retryDelaysMs, jitter: definition.retryJitter ?? 0.1 }
+    this.#writer = new OutboxWriter(options, this.#open, identity => this.#doubts.delete(identity))
     this.#flights = new Flights({
       sink: definition.sink,
       slots,
@@ -107,6 +47,8 @@ export class EffectEngine<Request> {
       wake,
       onFact: fact => this.#onFact(fact),
     })
+    this.#doubts = new Doubts(clock)
+    this.#tries = new Tries(options, this.#open, this.#flights, this.#writer)
   }
 
   get isFull(): boolean {
@@ -126,7 +68,7 @@ export class EffectEngine<Request> {
   } {
     return {
       open: this.#open.size,
-      inDoubt: this.#doubtsDue.size,
+      inDoubt: this.#doubts.size,
       waiting: this.#open.count('timer'),
       flying: this.#flights.size,
     }
@@ -136,11 +78,11 @@ export class EffectEngine<Request> {
 
   /** Reads the open requests of the store. Overlays must be empty: at the start, and after a failed cycle. */
   async recover(): Promise<void> {
-    const { store, clock, definition } = this.#options
+    const { store, definition } = this.#options
     const epoch = (this.#epoch += 1)
     this.#open.clear()
-    this.#expiring = []
-    this.#doubtsDue.clear()
+    this.#tries.forget()
+    this.#doubts.clear()
     for (let after = openPrefix; ;) {
       const page = await store.scanCommitted(openPrefix, after, scanPage)
       if (epoch !== this.#epoch) return
@@ -156,8 +98,7 @@ export class EffectEngine<Request> {
           this.#open.setStage(open, 'flying')
           open.flight = flight
         } else {
-          const dueMs = clock.monotonicMs() + foreignDeadlineMs + evidenceWaitMs
-          this.#doubtsDue.set(delivery.plan.identity, { token, dueMs })
+          this.#doubts.add(delivery.plan.identity, token)
         }
       }
       if (page.length < scanPage) return
@@ -172,7 +113,7 @@ export class EffectEngine<Request> {
   /** No new tries; what has not been sealed is undone. At rest when nothing but performed attempts is under way. */
   rest(): void {
     this.#resting = true
-    this.#backToReady(this.#flights.abandonUnsealed())
+    this.#tries.rest()
   }
 
   /** Performed attempts whose reply is still awaited. */
@@ -189,6 +130,7 @@ export class EffectEngine<Request> {
   close(): void {
     if (this.#closed) return
     this.#epoch += 1
+    this.#tries.forget()
     this.#closed = true
     this.#flights.close()
     const facts = [...this.#applied.committing, ...this.#applied.active, ...this.#facts]
@@ -211,7 +153,7 @@ export class EffectEngine<Request> {
     // Replays never come this far (`reread: 'skip'`): first seen at another time, it is another request of that name.
     if (store.get(endedKey(plan.identity))?.plan.firstSeenMs === plan.firstSeenMs) return
     const { key, headers, payload } = input
-    this.#write(
+    this.#writer.write(
       newDelivery(plan, { key, headers, payload }),
       { kind: 'accepted', nowMs: clock.nowMs() },
       emit,
@@ -238,9 +180,13 @@ export class EffectEngine<Request> {
     const nowMs = command.atMs || this.#options.clock.nowMs()
     const open = this.#open.get(identity)
     // A try under way of an idle request is undone first: the evidence may say that it is not needed.
-    if (open?.flight && open.flight.stage !== 'sealed') this.#undo(open.flight)
+    if (open?.flight && open.flight.stage !== 'sealed') this.#tries.undo(open.flight)
     if (open?.flight) return
-    this.#write(delivery, { kind: 'outcome', token, outcome, nowMs, chance: random.next() }, emit)
+    this.#writer.write(
+      delivery,
+      { kind: 'outcome', token, outcome, nowMs, chance: random.next() },
+      emit,
+    )
     const after = this.#open.get(identity)
     if (after?.stage === 'flying' && after.flight === undefined) this.#open.makeReady(after)
   }
@@ -260,7 +206,7 @@ export class EffectEngine<Request> {
     this.#decideDoubts()
     if (!this.#resting) {
       for (const flight of this.#flights.atGate()) this.#seal(flight, emit)
-      this.#startTries(emit)
+      this.#tries.start(emit)
     }
     return this.#sealed.active.length > 0 || this.#applied.active.length > 0
   }
@@ -294,6 +240,7 @@ export class EffectEngine<Request> {
   /** Both cycles are dropped. `recover` follows, once it is known what has been committed. */
   failed(): void {
     this.#epoch += 1
+    this.#tries.forget()
     this.#flights.abandonUnsealed()
     this.#flights.abandonSealed()
     this.#flights.takeFailed()
@@ -301,16 +248,13 @@ export class EffectEngine<Request> {
     this.#facts = [...this.#applied.committing, ...this.#applied.active, ...this.#facts]
     this.#applied = { active: [], committing: [] }
     this.#open.clear()
-    this.#doubtsDue.clear()
+    this.#doubts.clear()
   }
 
   /** Milliseconds until a timer is due; Infinity when none is. */
   nextDelayMs(): number {
     const { clock } = this.#options
-    let delayMs = this.#open.nextTimerMs - clock.nowMs()
-    for (const { dueMs } of this.#doubtsDue.values())
-      delayMs = Math.min(delayMs, dueMs - clock.monotonicMs())
-    return Math.max(0, delayMs)
+    return Math.max(0, Math.min(this.#open.nextTimerMs - clock.nowMs(), this.#doubts.nextDelayMs()))
   }
 
   // ------------------------------------------------------------ steps
@@ -331,7 +275,7 @@ export class EffectEngine<Request> {
     const delivery = open?.delivery
     if (delivery?.state.kind === 'attempting' && delivery.state.token === token) {
       this.#applied.active.push(fact)
-      this.#write(
+      this.#writer.write(
         delivery,
         { kind: 'outcome', token, outcome, nowMs: fact.atMs, chance: this.#options.random.next() },
         emit,
@@ -353,23 +297,18 @@ export class EffectEngine<Request> {
         chance: this.#options.random.next(),
         failure,
       } as const
-      this.#write(flight.delivery, event, emit)
+      this.#writer.write(flight.delivery, event, emit)
     }
   }
 
   /** Nobody has told, and nobody can any more. */
   #decideDoubts(): void {
-    const { clock } = this.#options
-    const nowMs = clock.monotonicMs()
-    for (const [identity, { token, dueMs }] of this.#doubtsDue) {
-      if (dueMs > nowMs) continue
-      this.#doubtsDue.delete(identity)
-      const outcome = {
-        kind: 'unknown',
-        reply: 'the process that sent it died before it knew the answer',
-      } as const
-      this.#onFact({ identity, token, outcome, atMs: clock.nowMs() })
-    }
+    const outcome = {
+      kind: 'unknown',
+      reply: 'the process that sent it died before it knew the answer',
+    } as const
+    const atMs = this.#options.clock.nowMs()
+    for (const doubt of this.#doubts.takeDue()) this.#onFact({ ...doubt, outcome, atMs })
   }
 
   /** The gate: the ATTEMPT goes into the active cycle. */
@@ -380,8 +319,8 @@ export class EffectEngine<Request> {
     if (prepared === undefined || open?.flight !== flight) return
     const nowMs = clock.nowMs()
     if (isExpired(delivery, nowMs)) {
-      this.#undo(flight)
-      this.#write(delivery, { kind: 'expired', nowMs }, emit)
+      this.#tries.undo(flight)
+      this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
       return
     }
     flight.token = `${incarnation}:${(this.#sequence += 1)}`
@@ -397,146 +336,12 @@ export class EffectEngine<Request> {
       contentHash,
       relay,
     }
-    this.#write(delivery, { kind: 'attempt', nowMs, attempt }, emit)
-  }
-
-  #startTries(emit: Emit): void {
-    const { clock, slots } = this.#options
-    const nowMs = clock.nowMs()
-    const toLoad: string[] = []
-    for (const open of [...this.#open.wakeDue(nowMs, loadBatch), ...this.#expiring.splice(0)])
-      if (open.delivery) this.#write(open.delivery, { kind: 'expired', nowMs }, emit)
-      else {
-        this.#open.setStage(open, 'loading')
-        toLoad.push(open.identity)
-      }
-    while (this.#open.readyCount > 0 && toLoad.length < loadBatch && slots.tryAcquire()) {
-      const open = this.#open.takeReady()
-      if (open?.delivery === undefined || isExpired(open.delivery, nowMs)) {
-        slots.inconclusive()
-        slots.release()
-      }
-      if (open === undefined) break
-      if (open.delivery === undefined) {
-        this.#open.setStage(open, 'loading')
-        toLoad.push(open.identity)
-      } else if (isExpired(open.delivery, nowMs))
-        this.#write(open.delivery, { kind: 'expired', nowMs }, emit)
-      else {
-        this.#open.setStage(open, 'flying')
-        open.flight = this.#flights.start(
-          open.delivery,
-          this.#options.definition.request.deserialize(open.delivery.payload),
-        )
-      }
-    }
-    if (toLoad.length > 0) void this.#load(toLoad)
-  }
-
-  /** Brings requests back to memory whose turn has come. What has changed meanwhile is newer than what was read. */
-  async #load(identities: readonly string[]): Promise<void> {
-    const epoch = this.#epoch
-    const deliveries = await this.#options.store.read(identities.map(openKey))
-    if (epoch !== this.#epoch) return
-    for (const [index, identity] of identities.entries()) {
-      const open = this.#open.get(identity)
-      const delivery = deliveries[index]
-      if (open?.stage === 'loading' && delivery && isIdle(delivery)) {
-        open.delivery = delivery
-        if (isExpired(delivery, this.#options.clock.nowMs())) this.#expiring.push(open)
-        else this.#open.makeReady(open)
-      }
-    }
-    this.#options.wake()
-  }
-
-  #undo(flight: Flight): void {
-    this.#flights.abandon(flight)
-    const open = this.#open.get(flight.identity)
-    if (open?.flight === flight) open.flight = undefined
-  }
-
-  #backToReady(flights: readonly Flight[]): void {
-    for (const flight of flights) {
-      const open = this.#open.get(flight.identity)
-      if (open?.flight !== flight) continue
-      open.flight = undefined
-      this.#open.makeReady(open)
-    }
-  }
-
-  /** One transition into the store and into memory, and its end to the outcome topics. */
-  #write(before: Delivery, event: DeliveryEvent, emit: Emit, request?: Request): void {
-    const { store, definition } = this.#options
-    const { delivery, end } = deliver(before, event, this.#policy)
-    if (delivery === before && event.kind !== 'accepted') return
-    const { identity } = delivery.plan
-    const wasEnded = before.state.kind === 'ended'
-    if (delivery.state.kind === 'ended') {
-      if (event.kind !== 'accepted' && !wasEnded) store.delete(openKey(identity))
-      const final = delivery.state.end !== 'in-doubt' || delivery.revising
-      store.put(endedKey(identity), final ? { ...delivery, payload: Buffer.alloc(0) } : delivery)
-      this.#open.delete(identity)
-      this.#doubtsDue.delete(identity)
-    } else {
-      if (wasEnded) store.delete(endedKey(identity))
-      store.put(openKey(identity), delivery)
-      const flight = this.#open.get(identity)?.flight
-      const open = this.#open.place(delivery)
-      if (delivery.state.kind === 'attempting') {
-        this.#open.setStage(open, 'flying')
-        open.flight = flight
-      } else open.flight = undefined
-      this.#doubtsDue.delete(identity)
-    }
-    if (end === null) return
-    this.#options.count('end', end)
-    emit(
-      definition.output(
-        this.#end(delivery, end, request ?? definition.request.deserialize(delivery.payload)),
-      ),
-    )
-  }
-
-  #end(delivery: Delivery, kind: EndKind, request: Request): EffectEnd<Request> {
-    const {
-      plan,
-      targets,
-      key,
-      headers,
-      attempts,
-      messageId,
-      relay,
-      reply,
-      acceptedAtMs,
-      state,
-      revising,
-    } = delivery
-    const endedAtMs = state.kind === 'ended' ? state.atMs : this.#options.clock.nowMs()
-    return {
-      kind,
-      identity: plan.identity,
-      request,
-      key,
-      headers,
-      targets,
-      attempts,
-      messageId,
-      relay,
-      reply,
-      detail: reply,
-      atMs: kind === 'done' ? (acceptedAtMs ?? endedAtMs) : endedAtMs,
-      revised: revising,
-    }
+    this.#writer.write(delivery, { kind: 'attempt', nowMs, attempt }, emit)
   }
 }
 
 function keysOfIdentity(identity: string): readonly string[] {
   return [openKey(identity), endedKey(identity)]
-}
-
-function isExpired({ plan }: Delivery, nowMs: number): boolean {
-  return plan.expiresAtMs !== null && nowMs >= plan.expiresAtMs
 }
 
 /** Whether evidence about this token can say anything about the request. */

@@ -101,11 +101,10 @@ export class Flights<Request> {
     slots.reached()
     flight.prepared = prepared
     flight.stage = 'gate'
-    void prepared.lost.then(reason => {
-      if (flight.stage === 'gate' && this.#all.has(flight))
-        this.#fail(flight, lostAtGate(flight, reason))
-    })
     wake()
+    const reason = await prepared.lost
+    if (flight.stage === 'gate' && this.#all.has(flight))
+      this.#fail(flight, lostAtGate(flight, reason))
   }
 
   #fail(flight: Flight, failure: FailedAttempt): void {
@@ -159,22 +158,26 @@ export class Flights<Request> {
    * task by then starts to count later than we did, and waits longer.
    */
   perform(flights: readonly Flight[]): void {
-    const { clock, slots, onFact, wake } = this.#options
+    const { clock } = this.#options
     for (const flight of flights) {
-      const { prepared, startedAt, identity, token } = flight
+      const { prepared, startedAt } = flight
       assert(
         prepared !== undefined && startedAt !== undefined && flight.stage === 'sealed',
         'only what was sealed is performed',
       )
       flight.stage = 'performing'
       const mayPerform = (): boolean => !this.#closed && isWithinDeadline(clock, startedAt)
-      void prepared.perform(mayPerform).then(outcome => {
-        this.#all.delete(flight)
-        onFact({ identity, token, outcome, atMs: clock.nowMs() })
-        slots.release()
-        wake()
-      })
+      void this.#conclude(flight, prepared.perform(mayPerform))
     }
+  }
+
+  async #conclude(flight: Flight, performed: Promise<Outcome>): Promise<void> {
+    const { clock, slots, onFact, wake } = this.#options
+    const outcome = await performed
+    this.#all.delete(flight)
+    onFact({ identity: flight.identity, token: flight.token, outcome, atMs: clock.nowMs() })
+    slots.release()
+    wake()
   }
 
   /** The task is no longer ours: nothing is performed from now on; replies that still come are facts for the new owner. */

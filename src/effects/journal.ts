@@ -61,7 +61,7 @@ export class FileJournal implements Journal {
   #bytes = 0
   #buffer = ''
   #writing: Promise<void> = Promise.resolve()
-  #failure: unknown
+  #failure: StreamsError | undefined
 
   private constructor(path: string, entries: Map<string, Entry>, file: FileHandle) {
     this.#path = path
@@ -113,24 +113,25 @@ export class FileJournal implements Journal {
 
   /** Groups: whoever comes while a write is under way shares the next one. */
   #flush(toDisk: boolean): Promise<void> {
-    this.#writing = this.#writing
-      .catch(() => undefined)
-      .then(async () => {
-        if (this.#failure !== undefined) throw this.#failure
-        const text = this.#buffer
-        this.#buffer = ''
-        try {
-          if (text !== '') await this.#file.appendFile(text)
-          if (toDisk) await this.#file.datasync()
-        } catch (cause) {
-          // What reached the file is unknown now, so no later line may be trusted either.
-          this.#failure = journalFailure(this.#path, cause)
-          throw this.#failure
-        }
-        this.#bytes += text.length
-        if (this.#bytes > compactAboveBytes) await this.#compact()
-      })
+    this.#writing = this.#writeAfter(this.#writing, toDisk)
     return this.#writing
+  }
+
+  async #writeAfter(before: Promise<void>, toDisk: boolean): Promise<void> {
+    await before.catch(() => undefined)
+    if (this.#failure !== undefined) throw this.#failure
+    const text = this.#buffer
+    this.#buffer = ''
+    try {
+      if (text !== '') await this.#file.appendFile(text)
+      if (toDisk) await this.#file.datasync()
+    } catch (cause) {
+      // What reached the file is unknown now, so no later line may be trusted either.
+      this.#failure = journalFailure(this.#path, cause)
+      throw this.#failure
+    }
+    this.#bytes += text.length
+    if (this.#bytes > compactAboveBytes) await this.#compact()
   }
 
   /** Writes what is unsettled to a new file and puts it in the old one's place. */

@@ -135,7 +135,7 @@ async function replay(
   const beganMs = clock.monotonicMs()
   let records = 0
   await using fetcher = cluster.createFetcher(restoreFetch)
-  let ready = (): void => undefined
+  let ready = nothing
   fetcher.onReady(() => ready())
   for (const store of waiting.values()) fetcher.assign(changelogOf(task, store), store.position)
   while (waiting.size > 0 && !signal.aborted) {
@@ -193,6 +193,8 @@ async function readPositions(task: Task): Promise<void> {
       )
   }
 }
+
+const nothing = (): void => undefined
 
 /** An error that only says that the cluster is out of reach just now. */
 export function isPassing(error: unknown): boolean {

@@ -146,9 +146,7 @@ export class TaskProcessing {
     } catch (error) {
       undo()
       if (keyNotLoaded(error) === undefined) throw error
-      return this.#loadAndRepeat(unit, undo, error).then(() => {
-        for (const [store] of marks) store.clearMarks()
-      })
+      return this.#loadAndRepeat(unit, undo, error)
     }
   }
 
@@ -160,6 +158,7 @@ export class TaskProcessing {
       await this.#task.stores.get(missed.store.name)!.overlaid.load([missed.key])
       try {
         unit()
+        for (const store of this.#task.stores.values()) store.overlaid.clearMarks()
         return
       } catch (next) {
         undo()

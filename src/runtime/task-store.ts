@@ -1,4 +1,4 @@
-import type { OutboxStore } from '../effects/engine.ts'
+import type { OutboxStore } from '../effects/engine-options.ts'
 import type { Delivery } from '../effects/delivery.ts'
 import type { OverlaidStore } from '../state/overlaid-store.ts'
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'

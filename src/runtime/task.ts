@@ -7,7 +7,7 @@ import { type KeyValueStore, type StoreDefinition, type StoreWrite } from '../st
 import type { EffectNode, SinkNode, StreamRecord, SubTopology } from '../topology/topology.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
 import { taskIdOf } from './assignor.ts'
-import { InputQueue } from './input-queue.ts'
+import type { InputQueue } from './input-queue.ts'
 import type {
   FetchedBatch,
   OffsetToCommit,
@@ -103,6 +103,14 @@ export class Task {
       topic,
       partition: this.partition,
     }))
+  }
+
+  isCommandTopic(topic: string): boolean {
+    const names = new Set(this.effects.map(each => each.commandsFrom))
+    const { applicationId } = this.context
+    return this.subTopology.sources.some(
+      each => names.has(each.name) && topicName(applicationId, each.topic) === topic,
+    )
   }
 
   /** Stores of the sub-topology, and the one that the runtime keeps for it. */

@@ -1,7 +1,10 @@
-import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
 import { sleep } from '../clock.ts'
+import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
 import { assignmentProtocol, assignTasks, encodeMemberState, taskIdOf } from './assignor.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
+import { FenceLimit } from './fence-limit.ts'
+import { InputFeed } from './input-feed.ts'
+import { type OwnedTask, OwnedTasks } from './owned-tasks.ts'
 import type {
   CommittedRecordsFetcher,
   GroupAssignment,
@@ -9,28 +12,15 @@ import type {
   GroupMember,
   TransactionalProducer,
 } from './ports.ts'
-import { isPassing, restoreTask } from './restore.ts'
+import { isPassing } from './restore.ts'
 import type { StreamsOptions } from './streams-options.ts'
 import { Task } from './task.ts'
 import type { TaskContext } from './task-context.ts'
-import { TaskProcessing } from './task-processing.ts'
 import { sourceNames } from './topic-catalog.ts'
 import { WakeSignal } from './wake-signal.ts'
 
-interface Owned {
-  readonly task: Task
-  readonly processing: TaskProcessing
-  /** Undefined while no restore is under way. */
-  restore: Promise<void> | undefined
-}
-
-const recordsPerTurn = 500
-const queuedMax = 5000
 /** Replies of performed attempts are waited for this long before a partition is given up; below every session time-out. */
 const restBeforeJoinMs = 5000
-/** Times in a row that another producer with our transactional id may fence us before we give way. */
-const fencedMax = 3
-const fencedWindowMs = 60_000
 
 export interface WorkerParts {
   readonly options: StreamsOptions
@@ -43,17 +33,16 @@ export interface WorkerParts {
  * callback: whoever has news wakes the loop, and the loop looks.
  */
 export class Worker {
-  readonly #parts: WorkerParts
   readonly #wake: WakeSignal
   readonly #context: TaskContext
   readonly #member: GroupMember
   readonly #producer: TransactionalProducer
   readonly #fetcher: CommittedRecordsFetcher
   readonly #commits: CommitPipeline
-  readonly #owned = new Map<string, Owned>()
-  readonly #paused = new Set<string>()
+  readonly #owned: OwnedTasks
+  readonly #feed: InputFeed
   readonly #stopping = new AbortController()
-  #fencedAtMs: number[] = []
+  readonly #fences: FenceLimit
   #joined = false
   /** The generation whose assignment we work under. */
   #assignedIn: GroupGeneration | undefined
@@ -62,11 +51,11 @@ export class Worker {
   #stopDeadlineMs = Infinity
 
   constructor(parts: WorkerParts) {
-    this.#parts = parts
     const { options, context, index } = parts
     const { cluster, clock, applicationId, random } = context
     const incarnation = random.uuid().slice(0, 8)
     this.#wake = new WakeSignal(clock)
+    this.#fences = new FenceLimit(clock, options.instanceId)
     this.#producer = cluster.createProducer({
       transactionalId: `${applicationId}-${options.instanceId}-${index}`,
       transactionTimeoutMs: options.transactionTimeoutMs,
@@ -109,6 +98,8 @@ export class Worker {
     this.#fetcher = cluster.createFetcher(options.fetch)
     this.#fetcher.onReady(this.#wake.wake)
     context.slots.onFree(this.#wake.wake)
+    this.#owned = new OwnedTasks(this.#context, this.#fetcher)
+    this.#feed = new InputFeed(this.#fetcher, this.#owned)
   }
 
   /** In the group, and every assigned task is running. */
@@ -116,12 +107,12 @@ export class Worker {
     return (
       this.#joined &&
       !this.#stopping.signal.aborted &&
-      [...this.#owned.values()].every(({ task }) => task.state === 'running')
+      this.#owned.tasks.every(task => task.state === 'running')
     )
   }
 
   get tasks(): readonly Task[] {
-    return [...this.#owned.values()].map(each => each.task)
+    return this.#owned.tasks
   }
 
   /** Evidence of an earlier life, to be published with the first commit. */
@@ -155,7 +146,7 @@ export class Worker {
       await this.#member
         .leave(false)
         .catch((error: unknown) => log.warn({ event: 'leave-failed' }, describeError(error)))
-      for (const owned of this.#owned.values()) await this.#close(owned)
+      await this.#owned.closeAll()
       await Promise.all([this.#fetcher.close(), this.#producer.close(), this.#member.close()])
       log.info({ event: 'worker-stopped', monotonicMs: clock.monotonicMs() }, 'worker stopped')
     }
@@ -167,8 +158,8 @@ export class Worker {
     await this.#commits.finish()
     await this.#followGroup()
     if (this.#stopping.signal.aborted) return
-    const running = this.#running()
-    const processed = await this.#ingest(running)
+    const running = this.#owned.running
+    const processed = await this.#ingest()
     const urgent = this.#turnEffects(running)
     await this.#punctuate(running)
     const generation = this.#member.generation
@@ -185,53 +176,12 @@ export class Worker {
     await this.#wake.wait(Math.min(delayMs, this.#nextTimerMs(running), 1000))
   }
 
-  #running(): Owned[] {
-    return [...this.#owned.values()].filter(({ task }) => task.state === 'running')
-  }
-
-  /** Gives every task its turn; a batch from each in rotation. Returns the records processed. */
-  async #ingest(running: readonly Owned[]): Promise<number> {
-    if (this.#commits.isFull) return 0
-    this.#poll(running)
-    let processed = 0
+  async #ingest(): Promise<number> {
     this.#turns += 1
-    for (let index = 0; index < running.length; index += 1) {
-      const { processing } = running[(index + this.#turns) % running.length]!
-      processed += await processing.processSome(recordsPerTurn)
-      if (this.#commits.isFull) break
-    }
-    return processed
+    return this.#commits.isFull ? 0 : this.#feed.process(this.#turns, () => this.#commits.isFull)
   }
 
-  #poll(running: readonly Owned[]): void {
-    for (const { task } of running)
-      for (const { topic, partition } of task.sources) {
-        const key = `${topic}/${partition}`
-        const size = task.queues.get(topic)?.size ?? 0
-        const isFull = [...task.engines.values()].some(engine => engine.isFull)
-        const pause =
-          size > queuedMax || (isFull && !topic.startsWith(`${this.#context.applicationId}-`))
-        if (pause === this.#paused.has(key) || (!pause && size > queuedMax / 5)) continue
-        if (pause) this.#fetcher.pause({ topic, partition })
-        else this.#fetcher.resume({ topic, partition })
-        if (pause) this.#paused.add(key)
-        else this.#paused.delete(key)
-      }
-    let queued = 0
-    for (const { task } of running) queued += task.queuedRecords
-    if (queued > queuedMax) return
-    for (const batch of this.#fetcher.poll())
-      this.#ownerOf(batch.topic, batch.partition)?.enqueue(batch)
-  }
-
-  #ownerOf(topic: string, partition: number): Task | undefined {
-    for (const { task } of this.#owned.values())
-      if (task.partition === partition && task.queues.has(topic) && task.state === 'running')
-        return task
-    return undefined
-  }
-
-  #turnEffects(running: readonly Owned[]): boolean {
+  #turnEffects(running: readonly OwnedTask[]): boolean {
     let urgent = false
     for (let index = 0; index < running.length; index += 1) {
       const { task } = running[(index + this.#turns) % running.length]!
@@ -243,7 +193,7 @@ export class Worker {
     return urgent
   }
 
-  async #punctuate(running: readonly Owned[]): Promise<void> {
+  async #punctuate(running: readonly OwnedTask[]): Promise<void> {
     const nowMs = this.#context.clock.monotonicMs()
     for (const { processing } of running) await processing.punctuate()
     if (nowMs < this.#nextSweepMs) return
@@ -251,7 +201,7 @@ export class Worker {
     for (const { task } of running) await task.sweep()
   }
 
-  #nextTimerMs(running: readonly Owned[]): number {
+  #nextTimerMs(running: readonly OwnedTask[]): number {
     let delayMs = Infinity
     for (const { task, processing } of running) {
       delayMs = Math.min(delayMs, processing.nextPunctuationMs())
@@ -268,32 +218,32 @@ export class Worker {
       throw failure ?? new StreamsError('INTERNAL', 'the group member stopped')
     if (status === 'lost') await this.#loseAll('the group went on without this instance')
     if (status !== 'joined') await this.#join()
-    this.#adoptRestored()
+    this.#owned.adoptRestored()
   }
 
   /** Brings everything to rest, commits it, joins, and takes what is assigned. */
   async #join(): Promise<void> {
     const { log } = this.#context
     this.#joined = false
-    if (this.#owned.size > 0) await this.#rest(restBeforeJoinMs)
+    if (this.#owned.all.length > 0) await this.#rest(restBeforeJoinMs)
     if (this.#member.status === 'lost')
       await this.#loseAll('the group went on while this instance came to rest')
-    const userData = encodeMemberState({ tasks: [...this.#owned.keys()] })
+    const userData = encodeMemberState({ tasks: this.#owned.ids })
     const assignment = await this.#member.join(userData, this.#stopping.signal)
     await this.#dropStale()
     const tasks = this.#tasksOf(assignment)
-    const revoked = [...this.#owned.keys()].filter(id => !tasks.has(id))
-    for (const id of revoked) await this.#close(this.#owned.get(id)!)
-    for (const [id, make] of tasks) if (!this.#owned.has(id)) this.#open(make())
-    for (const { task } of this.#owned.values())
+    const revoked = this.#owned.all.filter(({ task }) => !tasks.has(task.id))
+    for (const owned of revoked) await this.#owned.close(owned)
+    for (const [id, make] of tasks) if (!this.#owned.has(id)) this.#owned.open(make())
+    for (const task of this.#owned.tasks)
       for (const engine of task.engines.values()) engine.resume()
     this.#joined = true
     log.info(
       {
         event: 'assigned',
         generation: this.#member.generation?.generationId,
-        tasks: [...this.#owned.keys()],
-        revoked,
+        tasks: this.#owned.ids,
+        revoked: revoked.map(({ task }) => task.id),
       },
       'tasks assigned',
     )
@@ -312,14 +262,14 @@ export class Worker {
       now?.memberId === before?.memberId &&
       (now?.generationId ?? 0) <= (before?.generationId ?? 0) + 1
     if (isNext) return
-    for (const owned of this.#owned.values()) await this.#close(owned)
+    await this.#owned.closeAll()
   }
 
   /** Undoes what can be undone, waits for what cannot, commits it. Gives up after the time: what is silent stays an ATTEMPT. */
   async #rest(withinMs: number): Promise<void> {
     const { clock } = this.#context
     const deadlineMs = clock.monotonicMs() + withinMs
-    const running = this.#running()
+    const running = this.#owned.running
     const engines = running.flatMap(({ task }) => [...task.engines.values()])
     for (const engine of engines) engine.rest()
     for (;;) {
@@ -368,87 +318,15 @@ export class Worker {
     }))
   }
 
-  // ------------------------------------------------------------ tasks
-
-  #open(task: Task): void {
-    const owned: Owned = { task, processing: new TaskProcessing(task), restore: undefined }
-    this.#owned.set(task.id, owned)
-    this.#restore(owned)
-  }
-
-  #restore(owned: Owned): void {
-    owned.task.moveTo('restoring')
-    const { log, clock } = this.#context
-    const { signal } = owned.task.leaving
-    const attempt = async (): Promise<void> => {
-      for (let delayMs = 200; !signal.aborted; delayMs = Math.min(delayMs * 2, 10_000)) {
-        try {
-          await restoreTask(owned.task)
-          return
-        } catch (error) {
-          if (!isPassing(error)) throw error
-          log.warn({ event: 'restore-waits', task: owned.task.id, delayMs }, describeError(error))
-          await sleep(clock, delayMs, signal)
-        }
-      }
-    }
-    owned.restore = attempt().finally(this.#wake.wake)
-    owned.restore.catch(() => undefined)
-    void this.#watch(owned)
-  }
-
-  readonly #restored = new Set<Owned>()
-  #restoreFailure: Error | undefined
-
-  async #watch(owned: Owned): Promise<void> {
-    try {
-      await owned.restore
-      if (!owned.task.leaving.signal.aborted) this.#restored.add(owned)
-    } catch (error) {
-      this.#restoreFailure = error instanceof Error ? error : new Error(String(error))
-    }
-    this.#wake.wake()
-  }
-
-  /** Tasks whose restore has ended begin to run: between two turns, where nothing else looks at them. */
-  #adoptRestored(): void {
-    if (this.#restoreFailure !== undefined) throw this.#restoreFailure
-    for (const owned of this.#restored) {
-      this.#restored.delete(owned)
-      const { task } = owned
-      if (this.#owned.get(task.id) !== owned || task.state !== 'restoring') continue
-      task.moveTo('running')
-      owned.restore = undefined
-      for (const at of task.sources) {
-        this.#paused.delete(`${at.topic}/${at.partition}`)
-        this.#fetcher.assign(at, task.queues.get(at.topic)!.position)
-        this.#fetcher.resume(at)
-      }
-      for (const engine of task.engines.values()) engine.resume()
-    }
-  }
-
-  async #close(owned: Owned): Promise<void> {
-    const { task } = owned
-    this.#owned.delete(task.id)
-    this.#restored.delete(owned)
-    task.leaving.abort()
-    for (const at of task.sources) this.#fetcher.unassign(at)
-    for (const engine of task.engines.values()) engine.close()
-    await owned.restore?.catch(() => undefined)
-    await task.closeStores()
-    task.moveTo('closed')
-  }
-
   /** Nothing of what is uncommitted may ever commit: the producer is initialised, every task is dropped. */
   async #loseAll(reason: string): Promise<void> {
     this.#context.log.warn(
-      { event: 'tasks-lost', tasks: [...this.#owned.keys()] },
+      { event: 'tasks-lost', tasks: this.#owned.ids },
       `${reason}: all tasks are dropped and the group is joined again`,
     )
     this.#joined = false
-    await this.#commits.abandon(this.#running().map(each => each.task))
-    for (const owned of this.#owned.values()) await this.#close(owned)
+    await this.#commits.abandon(this.#owned.running.map(each => each.task))
+    await this.#owned.closeAll()
     await this.#untilReachable(() => this.#producer.init())
   }
 
@@ -459,14 +337,15 @@ export class Worker {
    * what the cluster says, like a task that has just arrived.
    */
   async #recover(first: unknown): Promise<void> {
-    for (let error = first; error !== undefined;)
-      error = await this.#recoverFrom(error).then(
-        () => undefined,
-        (next: unknown) => {
-          if (next === error || isStop(next)) throw next
-          return next
-        },
-      )
+    for (let error = first; ;) {
+      try {
+        await this.#recoverFrom(error)
+        return
+      } catch (next) {
+        if (next === error || isStop(next)) throw next
+        error = next
+      }
+    }
   }
 
   async #recoverFrom(error: unknown): Promise<void> {
@@ -479,29 +358,17 @@ export class Worker {
       { event: 'cycle-failed', code },
       `${describeError(error)}: everything since the last commit is processed again`,
     )
-    if (code === 'TRANSACTION_FENCED') this.#countFence(error)
+    if (code === 'TRANSACTION_FENCED') this.#fences.note(error)
     if (code === 'GROUP_FENCED') {
       await this.#loseAll(describeError(error))
       await this.#join()
       return
     }
-    const running = this.#running()
+    const running = this.#owned.running
     await this.#commits.abandon(running.map(each => each.task))
-    for (const owned of running) for (const at of owned.task.sources) this.#fetcher.unassign(at)
     await sleep(clock, 20)
     await this.#untilReachable(() => this.#producer.init())
-    for (const owned of running) this.#restore(owned)
-  }
-
-  #countFence(error: unknown): void {
-    const nowMs = this.#context.clock.monotonicMs()
-    this.#fencedAtMs = [...this.#fencedAtMs.filter(at => nowMs - at < fencedWindowMs), nowMs]
-    if (this.#fencedAtMs.length >= fencedMax)
-      throw new StreamsError(
-        'INSTANCE_ID_IN_USE',
-        `another live process uses the instance id ${this.#parts.options.instanceId}: give each instance its own --instance-id and --state-dir`,
-        { cause: error },
-      )
+    for (const owned of running) this.#owned.restore(owned)
   }
 
   async #untilReachable(call: () => Promise<void>): Promise<void> {

@@ -12,7 +12,6 @@ test('requests reach the relay once and end once', async () => {
     withinMs: 60_000,
   })
 
-  if (process.env['STORY']) console.log(String(world.simulation.story))
   expect(world.failures).toEqual([])
   expect([...world.relay.taken.values()]).toEqual(Array.from({ length: 15 }, () => 1))
   expect(world.committed('ends')).toHaveLength(15)

@@ -1,4 +1,4 @@
-import type { EffectInput } from '../../src/effects/engine.ts'
+import type { EffectInput } from '../../src/effects/engine-options.ts'
 import { emailTopology } from '../../src/email/email-topology.ts'
 import type {
   EmailCallback,

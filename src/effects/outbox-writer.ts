@@ -1,0 +1,86 @@
+import type { Delivery } from './delivery.ts'
+import { deliver, type DeliveryEvent, type RetryPolicy } from './delivery-machine.ts'
+import type { EffectEnd, EndKind } from './effect.ts'
+import type { Emit, EngineOptions } from './engine-options.ts'
+import type { OpenRequests } from './open-requests.ts'
+import { endedKey, openKey } from './outbox.ts'
+
+/** Writes transitions: into the cycle's store, into memory, and their ends to the outcome topics. */
+export class OutboxWriter<Request> {
+  readonly #options: EngineOptions<Request>
+  readonly #open: OpenRequests
+  readonly #policy: RetryPolicy
+  /** Called with each identity whose attempt is no longer waited for. */
+  readonly #onDecided: (identity: string) => void
+
+  constructor(
+    options: EngineOptions<Request>,
+    open: OpenRequests,
+    onDecided: (identity: string) => void,
+  ) {
+    const { definition } = options
+    this.#options = options
+    this.#open = open
+    this.#policy = { delaysMs: definition.retryDelaysMs, jitter: definition.retryJitter ?? 0.1 }
+    this.#onDecided = onDecided
+  }
+
+  /** `request` where it is decoded already. */
+  write(before: Delivery, event: DeliveryEvent, emit: Emit, request?: Request): void {
+    const { definition, count } = this.#options
+    const { delivery, end } = deliver(before, event, this.#policy)
+    if (delivery === before && event.kind !== 'accepted') return
+    if (delivery.state.kind === 'ended') this.#writeEnded(before, delivery, event)
+    else this.#writeOpen(before, delivery)
+    this.#onDecided(delivery.plan.identity)
+    if (end === null) return
+    count('end', end)
+    const known = request ?? definition.request.deserialize(delivery.payload)
+    emit(definition.output(this.#end(delivery, end, known)))
+  }
+
+  /** An in-doubt end keeps the request's bytes: it may be revised, and then even sent. */
+  #writeEnded(before: Delivery, delivery: Delivery, event: DeliveryEvent): void {
+    const { store } = this.#options
+    const { identity } = delivery.plan
+    if (event.kind !== 'accepted' && before.state.kind !== 'ended') store.delete(openKey(identity))
+    const mayBeRevised =
+      delivery.state.kind === 'ended' && delivery.state.end === 'in-doubt' && !delivery.revising
+    store.put(
+      endedKey(identity),
+      mayBeRevised ? delivery : { ...delivery, payload: Buffer.alloc(0) },
+    )
+    this.#open.delete(identity)
+  }
+
+  #writeOpen(before: Delivery, delivery: Delivery): void {
+    const { store } = this.#options
+    const { identity } = delivery.plan
+    if (before.state.kind === 'ended') store.delete(endedKey(identity))
+    store.put(openKey(identity), delivery)
+    const flight = this.#open.get(identity)?.flight
+    const open = this.#open.place(delivery)
+    if (delivery.state.kind === 'attempting') this.#open.setStage(open, 'flying')
+    open.flight = delivery.state.kind === 'attempting' ? flight : undefined
+  }
+
+  #end(delivery: Delivery, kind: EndKind, request: Request): EffectEnd<Request> {
+    const { plan, targets, key, headers, attempts, messageId, relay, reply, state } = delivery
+    const endedAtMs = state.kind === 'ended' ? state.atMs : this.#options.clock.nowMs()
+    return {
+      kind,
+      identity: plan.identity,
+      request,
+      key,
+      headers,
+      targets,
+      attempts,
+      messageId,
+      relay,
+      reply,
+      detail: reply,
+      atMs: kind === 'done' ? (delivery.acceptedAtMs ?? endedAtMs) : endedAtMs,
+      revised: delivery.revising,
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import type { Delivery } from './delivery.ts'
+import { isIdle } from './delivery-machine.ts'
+import type { Emit, EngineOptions } from './engine-options.ts'
+import type { Flight } from './flight.ts'
+import type { Flights } from './flights.ts'
+import type { OpenRequest, OpenRequests } from './open-requests.ts'
+import { openKey } from './outbox.ts'
+import type { OutboxWriter } from './outbox-writer.ts'
+
+const loadBatch = 64
+
+/** Chooses what is tried next, as room allows, and takes tries back that nobody has seen. */
+export class Tries<Request> {
+  readonly #options: EngineOptions<Request>
+  readonly #open: OpenRequests
+  readonly #flights: Flights<Request>
+  readonly #writer: OutboxWriter<Request>
+  /** Read from the store because their expiry is due. */
+  #expiring: OpenRequest[] = []
+  #epoch = 0
+  #failure: Error | undefined
+
+  constructor(
+    options: EngineOptions<Request>,
+    open: OpenRequests,
+    flights: Flights<Request>,
+    writer: OutboxWriter<Request>,
+  ) {
+    this.#options = options
+    this.#open = open
+    this.#flights = flights
+    this.#writer = writer
+  }
+
+  /** What is being read from the store is no longer wanted. */
+  forget(): void {
+    this.#epoch += 1
+    this.#expiring = []
+  }
+
+  start(emit: Emit): void {
+    if (this.#failure) throw this.#failure
+    const { clock, slots, definition } = this.#options
+    const nowMs = clock.nowMs()
+    const toLoad = this.#expire(nowMs, emit)
+    while (this.#open.readyCount > 0 && toLoad.length < loadBatch && slots.tryAcquire()) {
+      const open = this.#open.takeReady()
+      const delivery = open?.delivery
+      if (open && delivery && !isExpired(delivery, nowMs)) {
+        this.#open.setStage(open, 'flying')
+        open.flight = this.#flights.start(
+          delivery,
+          definition.request.deserialize(delivery.payload),
+        )
+        continue
+      }
+      slots.inconclusive()
+      slots.release()
+      if (open === undefined) break
+      if (delivery) this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
+      else toLoad.push(this.#toLoad(open))
+    }
+    if (toLoad.length > 0) void this.#load(toLoad)
+  }
+
+  /** They end although nobody has room for them. Returns those whose bytes must be read first. */
+  #expire(nowMs: number, emit: Emit): string[] {
+    const toLoad: string[] = []
+    for (const open of [...this.#open.wakeDue(nowMs, loadBatch), ...this.#expiring.splice(0)])
+      if (open.delivery) this.#writer.write(open.delivery, { kind: 'expired', nowMs }, emit)
+      else toLoad.push(this.#toLoad(open))
+    return toLoad
+  }
+
+  #toLoad(open: OpenRequest): string {
+    this.#open.setStage(open, 'loading')
+    return open.identity
+  }
+
+  /** Brings requests back to memory whose turn has come. What has changed meanwhile is newer than what was read. */
+  async #load(identities: readonly string[]): Promise<void> {
+    const { store, clock, wake } = this.#options
+    const epoch = this.#epoch
+    try {
+      const deliveries = await store.read(identities.map(openKey))
+      if (epoch !== this.#epoch) return
+      for (const [index, identity] of identities.entries()) {
+        const open = this.#open.get(identity)
+        const delivery = deliveries[index]
+        if (open?.stage !== 'loading' || delivery === undefined || !isIdle(delivery)) continue
+        open.delivery = delivery
+        if (isExpired(delivery, clock.nowMs())) this.#expiring.push(open)
+        else this.#open.makeReady(open)
+      }
+    } catch (error) {
+      if (epoch === this.#epoch)
+        this.#failure = error instanceof Error ? error : new Error(String(error))
+    }
+    wake()
+  }
+
+  /** Everything that is not sealed goes back in line. */
+  rest(): void {
+    for (const flight of this.#flights.abandonUnsealed()) {
+      const open = this.#open.get(flight.identity)
+      if (open?.flight !== flight) continue
+      open.flight = undefined
+      this.#open.makeReady(open)
+    }
+  }
+
+  undo(flight: Flight): void {
+    this.#flights.abandon(flight)
+    const open = this.#open.get(flight.identity)
+    if (open?.flight === flight) open.flight = undefined
+  }
+}
+
+export function isExpired({ plan }: Delivery, nowMs: number): boolean {
+  return plan.expiresAtMs !== null && nowMs >= plan.expiresAtMs
+}

@@ -1,0 +1,61 @@
+import type { OwnedTask, OwnedTasks } from './owned-tasks.ts'
+import { type CommittedRecordsFetcher, partitionKey } from './ports.ts'
+import type { Task } from './task.ts'
+
+const recordsPerTurn = 500
+/** Of one partition, and of all together: beyond it records stay with the broker. */
+const queuedMax = 5000
+
+/** Moves fetched records into the tasks' queues and through their graphs; who has too much is paused, alone. */
+export class InputFeed {
+  readonly #fetcher: CommittedRecordsFetcher
+  readonly #owned: OwnedTasks
+  readonly #paused = new Set<string>()
+
+  constructor(fetcher: CommittedRecordsFetcher, owned: OwnedTasks) {
+    this.#fetcher = fetcher
+    this.#owned = owned
+  }
+
+  /** Gives every running task a batch, beginning with another one each `turn`, until `isFull`. Returns the records processed. */
+  async process(turn: number, isFull: () => boolean): Promise<number> {
+    const running = this.#owned.running
+    this.#pauseAndResume(running)
+    this.#poll(running)
+    let processed = 0
+    for (let index = 0; index < running.length && !isFull(); index += 1) {
+      const { processing } = running[(index + turn) % running.length]!
+      processed += await processing.processSome(recordsPerTurn)
+    }
+    return processed
+  }
+
+  #poll(running: readonly OwnedTask[]): void {
+    let queued = 0
+    for (const { task } of running) queued += task.queuedRecords
+    if (queued > queuedMax) return
+    for (const batch of this.#fetcher.poll())
+      this.#owned.readerOf(batch.topic, batch.partition)?.enqueue(batch)
+  }
+
+  /** A partition that waits for a schema keeps a few batches; an effect that is full takes commands only. */
+  #pauseAndResume(running: readonly OwnedTask[]): void {
+    for (const { task } of running)
+      for (const at of task.sources) {
+        const key = partitionKey(at)
+        const queued = task.queues.get(at.topic)?.size ?? 0
+        const isPaused = this.#paused.has(key)
+        if (!isPaused && (queued > queuedMax || isFullFor(task, at.topic))) {
+          this.#fetcher.pause(at)
+          this.#paused.add(key)
+        } else if (isPaused && queued <= queuedMax / 5 && !isFullFor(task, at.topic)) {
+          this.#fetcher.resume(at)
+          this.#paused.delete(key)
+        }
+      }
+  }
+}
+
+function isFullFor(task: Task, topic: string): boolean {
+  return !task.isCommandTopic(topic) && [...task.engines.values()].some(engine => engine.isFull)
+}
