@@ -264,6 +264,19 @@ test.each([
   expect(stage.context.entries(stage.store).size).toBe(entries)
 })
 
+test('a duplicate that waits for a second end is remembered after the first', () => {
+  const stage = new CallbackStage()
+  const requestedAt = noonMs + windowMs + 1
+  const original = { requestedAtMs: requestedAt, knownUntilMs: requestedAt + windowMs }
+  stage.read(emailSent())
+  stage.read(duplicateRequest({ original }))
+
+  stage.context.sweep(stage.store, noonMs + 1000 * windowMs)
+  const end = stage.read(emailSent({ callback: null, requestedAt }))
+
+  expect(lines(end)).toEqual(['2 DUPLICATE SENT'])
+})
+
 test('the key that a record needs is declared', () => {
   const { store } = new CallbackStage()
   const record = { key: 'r-1', value: emailSent({ callback }), timestampMs: 0, headers: [] }

@@ -112,7 +112,7 @@ test('a failure names the request, the reason and every recipient, and carries i
 
 test('a failure stays small whatever the request quotes', () => {
   const stage = new DedupStage(windowMs)
-  const to = Array.from({ length: 5000 }, (_, index) => `${index} no address ${'x'.repeat(200)}`)
+  const to = Array.from({ length: 5000 }, (_, index) => `${index}${'\u0001'.repeat(200)}`)
 
   const failed = stage.read(emailRequested({ to }))[0]?.record.value as EmailFailed
 

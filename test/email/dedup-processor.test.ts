@@ -156,6 +156,17 @@ test('a re-made topic counts its offsets from zero: later records below a known 
   expect(answers(repeat)).toEqual(['duplicates'])
 })
 
+test('a broker whose clock went back does not make a record a repeat of itself', () => {
+  const stage = new DedupStage(windowMs)
+  const first = { offset: 5, timestampMs: noonMs + 100 }
+  stage.read(emailRequested({ callback }), first)
+  stage.read(emailRequested({ callback }), { offset: 9, timestampMs: noonMs + 90 })
+
+  const again = stage.read(emailRequested({ callback }), first)
+
+  expect(answers(again)).toEqual([])
+})
+
 test('the keys that a request needs are declared: the horizon and the identity', () => {
   const { store } = new DedupStage(windowMs)
   const record = { key: null, value: emailRequested(), timestampMs: noonMs, headers: [] }

@@ -8,10 +8,10 @@ test('a request becomes one mail, one outcome and one callback', () => {
   const flow = new EmailFlow()
 
   flow.request(emailRequested({ callback }))
-  const [mail, ...more] = flow.mails()
-  flow.driver.end('send', mail!)
+  const mails = flow.mails()
+  flow.endMail()
 
-  expect(more).toEqual([])
+  expect(mails).toHaveLength(1)
   expect(flow.driver.output(flow.topics.sent).map(each => each.key)).toEqual(['r-1'])
   expect(flow.failures()).toEqual([])
   expect(flow.callbacks()).toEqual(['1 SENT 250 accepted'])
@@ -22,12 +22,12 @@ test('repeats in any partition are one mail, and each that asked hears how it en
 
   for (const partition of [0, 1, 2, undefined])
     flow.request(emailRequested({ callback }), partition)
-  const [mail, ...more] = flow.mails()
+  const mails = flow.mails()
   const early = flow.callbacks()
-  flow.driver.end('send', mail!, { kind: 'refused' })
+  flow.endMail({ kind: 'refused' })
   flow.request(emailRequested({ callback }), 2)
 
-  expect(more).toEqual([])
+  expect(mails).toHaveLength(1)
   expect(early).toEqual([])
   expect(flow.callbacks()).toEqual([
     '1 FAILED REJECTED: ',
@@ -60,9 +60,8 @@ test('what is never mailed ends as a failure with a callback of its own', () => 
 test('an end in doubt is revised once it is resolved', () => {
   const flow = new EmailFlow()
   flow.request(emailRequested({ callback }))
-  const mail = flow.mails()[0]!
 
-  flow.driver.end('send', mail, { kind: 'in-doubt', detail: 'the connection closed' })
+  flow.endMail({ kind: 'in-doubt', detail: 'the connection closed' })
   flow.request(emailRequested({ callback }))
 
   expect(flow.failures()).toEqual(['IN_DOUBT'])
@@ -89,24 +88,19 @@ test('the bytes of the producer reach the mail, wherever they were written', () 
   flow.request(emailRequested({ requestId: 'r-2' }), 0)
 
   expect(flow.mails().map(each => each.payload)).toContainEqual(bytes)
-  expect(
-    flow
-      .mails()
-      .map(each => each.key.toString())
-      .toSorted(),
-  ).toEqual(['r-1', 'r-2'])
+  expect(new Set(flow.mails().map(each => each.key.toString()))).toEqual(new Set(['r-1', 'r-2']))
 })
 
 test('after the window the same id asks for another mail', () => {
   const flow = new EmailFlow()
   flow.request(emailRequested({ callback }))
-  flow.driver.end('send', flow.mails()[0]!)
+  flow.endMail()
   flow.driver.advance(flowWindowMs + 1)
 
   flow.request(emailRequested({ callback, requestedAt: flow.driver.nowMs }))
   flow.request(emailRequested({ callback }))
   const early = flow.callbacks()
-  flow.driver.end('send', flow.mails()[0]!, { kind: 'expired', detail: 'too late' })
+  flow.endMail({ kind: 'expired', detail: 'too late' })
 
   expect(early).toEqual(['1 SENT 250 accepted'])
   expect(flow.callbacks()).toEqual(['2 FAILED EXPIRED: too late', '3 DUPLICATE FAILED EXPIRED'])

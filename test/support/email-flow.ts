@@ -1,3 +1,4 @@
+import type { EffectEnd } from '../../src/effects/effect.ts'
 import type { EffectInput } from '../../src/effects/engine-options.ts'
 import { emailTopology } from '../../src/email/email-topology.ts'
 import type {
@@ -53,8 +54,16 @@ export class EmailFlow {
     this.driver.pipe(this.topics.requested, record)
   }
 
+  /** The open mails in the order in which they were taken. */
   mails(): readonly EffectInput<unknown>[] {
     return this.driver.requests('send')
+  }
+
+  /** Ends the first open mail: well, unless it is said otherwise. */
+  endMail(end: Partial<EffectEnd<unknown>> = {}): void {
+    const mail = this.mails()[0]
+    if (mail === undefined) throw new Error('there is no open mail')
+    this.driver.end('send', mail, end)
   }
 
   callbacks(): string[] {

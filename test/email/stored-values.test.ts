@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { type DedupEntry, dedupEntrySerde } from '../../src/email/dedup-store.ts'
+import { duplicateRequestSerde } from '../../src/email/duplicate-request.ts'
+import { type OutcomeEntry, outcomeEntrySerde } from '../../src/email/outcome-store.ts'
+import { duplicateRequest } from '../support/callback-stage.ts'
+import { noonMs } from '../support/email-requests.ts'
+
+const place = { partition: 5, offset: 2 ** 40, timestampMs: noonMs }
+const callback = { context: { ä: 'ö' }, url: 'https://example.org/' }
+
+test.each<DedupEntry>([
+  { kind: 'horizon', horizonMs: noonMs },
+  {
+    kind: 'seen',
+    firstSeenMs: noonMs,
+    requestedAtMs: noonMs - 1,
+    countedFromMs: noonMs + 1,
+    contentHash: Buffer.alloc(32, 7),
+    answered: [place, { ...place, partition: 0 }],
+  },
+])('a dedup entry is read as it was written: $kind', entry => {
+  expect(dedupEntrySerde.deserialize(dedupEntrySerde.serialize(entry))).toEqual(entry)
+})
+
+test.each<OutcomeEntry>([
+  {
+    kind: 'outcome',
+    sequence: 3,
+    end: { words: 'SENT', messageId: null, requestedAtMs: noonMs, atMs: noonMs + 1 },
+    pages: 1,
+    waiting: 2,
+    awaited: true,
+    touchedMs: noonMs,
+  },
+  {
+    kind: 'page',
+    duplicates: [{ ...place, callback, headers: [{ key: 'a', value: null }] }],
+  },
+])('an outcome is read as it was written: $kind', entry => {
+  const read = outcomeEntrySerde.deserialize(outcomeEntrySerde.serialize(entry))
+
+  expect(JSON.stringify(read)).toBe(JSON.stringify(entry))
+})
+
+test('a duplicate is read as it was written', () => {
+  const duplicate = duplicateRequest({ callback, ...place })
+
+  const read = duplicateRequestSerde.deserialize(duplicateRequestSerde.serialize(duplicate))
+
+  expect(JSON.parse(JSON.stringify(read))).toEqual(duplicate)
+})
+
+test.each([
+  { what: 'a dedup entry', serde: dedupEntrySerde },
+  { what: 'an outcome', serde: outcomeEntrySerde },
+])('$what of a kind that this release does not know is not guessed at', ({ serde }) => {
+  expect(() => serde.deserialize(Buffer.from([9, 0]))).toThrow(
+    expect.objectContaining({ code: 'STORE_CORRUPTED' }),
+  )
+})
+
+test.each([
+  { what: 'of another format', bytes: Buffer.from([9, 0]) },
+  { what: 'cut short', bytes: duplicateRequestSerde.serialize(duplicateRequest()).subarray(0, 9) },
+])('a duplicate $what is undecodable', ({ bytes }) => {
+  expect(() => duplicateRequestSerde.deserialize(bytes)).toThrow(
+    expect.objectContaining({ code: 'RECORD_UNDECODABLE' }),
+  )
+})
