@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Cancel, Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
 import type { Outcome } from './sink.ts'
@@ -175,6 +176,8 @@ export class HeldSend {
   async #streamBody(data: Writable, deadlineMs: number): Promise<void> {
     const { bytes } = this.#envelope
     const written = await writeBody(bytes, data, this.#link.socket, () => this.#phase !== 'body')
+    // A reply that came together with the one to DATA is still in nodemailer's queue: it must not pass for the one to the dot.
+    await nextTurn()
     if (!written || this.#phase !== 'body') return
     this.#phase = 'held'
     const leftMs = Math.max(0, deadlineMs - this.#clock.monotonicMs())

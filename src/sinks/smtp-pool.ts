@@ -35,9 +35,9 @@ export class SmtpPool {
     signal: AbortSignal,
     fresh = false,
   ): Promise<{ readonly link: SmtpLink; readonly reused: boolean } | null> {
-    const stop = AbortSignal.any([signal, this.#closing.signal])
-    while (!stop.aborted && this.#inUse >= this.#options.connectionsMax) await this.#slot(stop)
-    if (stop.aborted) {
+    const stopped = (): boolean => signal.aborted || this.closed
+    while (!stopped() && this.#inUse >= this.#options.connectionsMax) await this.#slot(signal)
+    if (stopped()) {
       this.#wakeOne()
       return null
     }
@@ -46,12 +46,12 @@ export class SmtpPool {
     if (idle !== undefined) return { link: idle, reused: true }
     if (this.#inUse + this.#idle.size > this.#options.connectionsMax) this.#dismissOldest()
     try {
-      const link = await openLink(this.#options, stop)
+      const link = await openLink(this.#options, AbortSignal.any([signal, this.#closing.signal]))
       this.#options.log.debug({ event: 'smtp-connected', relay: this.#options.endpoint.name })
       return { link, reused: false }
     } catch (error) {
       this.#free()
-      if (stop.aborted) return null
+      if (stopped()) return null
       throw error
     }
   }
@@ -145,15 +145,15 @@ export class SmtpPool {
     wake?.()
   }
 
-  #slot(stop: AbortSignal): Promise<void> {
+  #slot(signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       const wake = (): void => {
         this.#waiting.delete(wake)
-        stop.removeEventListener('abort', wake)
+        signal.removeEventListener('abort', wake)
         resolve()
       }
       this.#waiting.add(wake)
-      stop.addEventListener('abort', wake, { once: true })
+      signal.addEventListener('abort', wake, { once: true })
     })
   }
 }

@@ -127,10 +127,9 @@ describe.each([
       ehlo,
       mail: sender => reply(sender === 'bad@example.org' ? '550 5.1.8 no' : '250 ok'),
     })
-    await using sink = sinkOf(relay)
+    await using sink = sinkOf(relay, { connectionsMax: 1 })
 
     await failed(sink, attemptOf({ from: 'bad@example.org' }))
-    await relay.until(({ commands }) => commands.includes('RSET'))
     const attempt = await prepared(sink)
     await attempt.perform(() => true)
 

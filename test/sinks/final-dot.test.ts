@@ -24,6 +24,12 @@ describe.each([
       reply: '250 2.0.0 ok queued as 7',
     },
     {
+      rule: '2yz is done, even if the relay hangs up with it',
+      dot: replyAndHangUp('250 2.0.0 ok'),
+      kind: 'done',
+      reply: '250 2.0.0 ok',
+    },
+    {
       rule: '4yz is deferred',
       dot: reply('451 4.3.0 no'),
       kind: 'deferred',
@@ -182,6 +188,20 @@ test('a relay that stops reading the body is given up in time, and the dot is ne
     kind: 'failed',
     reply: 'the relay took the body too slowly',
   })
+})
+
+test('a 250 that comes together with the reply to DATA is not the one to the dot', async () => {
+  await using relay = await ScriptedSmtpServer.start({
+    data: { say: '354 go ahead\r\n250 2.0.0 queued\r\n', hangUp: false },
+  })
+  await using sink = sinkOf(relay)
+
+  const attempt = await sink.prepare(attemptOf(), noSignal)
+  const outcome = attempt.kind === 'prepared' ? await attempt.perform(() => true) : attempt
+
+  expect(outcome.kind).toBe('failed')
+  await relay.until(({ openConnections }) => openConnections === 0)
+  expect(relay.accepted).toEqual([])
 })
 
 test('a check that throws is a no', async () => {

@@ -3,7 +3,7 @@ import { reply, replyAndHangUp, silence } from '../support/smtp/smtp-script.ts'
 import { ScriptedSmtpServer } from '../support/smtp/scripted-smtp-server.ts'
 import type { SmtpSink } from '../../src/sinks/smtp-sink.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { attemptOf, failed, prepared, sinkOf } from './mail-fixture.ts'
+import { attemptOf, failed, noSignal, prepared, sinkOf } from './mail-fixture.ts'
 
 async function mail(sink: SmtpSink, requestId = 'r-1'): Promise<string> {
   const attempt = await prepared(sink, attemptOf({ requestId }))
@@ -101,13 +101,15 @@ test('resets after a refused dot before the connection is used again', async () 
   await using relay = await ScriptedSmtpServer.start({
     dot: message => reply(message.includes('spam') ? '554 5.7.1 spam' : '250 2.0.0 ok'),
   })
-  await using sink = sinkOf(relay)
+  await using sink = sinkOf(relay, { connectionsMax: 1 })
   const refused = await prepared(sink, attemptOf({ text: 'spam' }))
 
   await refused.perform(() => true)
-  await relay.until(({ commands }) => commands.includes('RSET'))
+  const next = await mail(sink, 'r-2')
 
-  expect(await mail(sink, 'r-2')).toBe('done')
+  expect(next).toBe('done')
+  expect(relay.commands).toContain('RSET')
+  expect(relay.accepted.map(({ connection }) => connection)).toEqual([0])
 })
 
 test('a connection that does not answer RSET is not used again', async () => {
@@ -136,4 +138,17 @@ test('close says goodbye to idle connections and may be called twice', async () 
 
   await relay.until(({ openConnections }) => openConnections === 0)
   expect(relay.commands.at(-1)).toBe('QUIT')
+})
+
+test('close ends the wait of those who have no connection yet', async () => {
+  await using relay = await ScriptedSmtpServer.start()
+  const sink = sinkOf(relay, { connectionsMax: 1 })
+  await prepared(sink)
+  const waiting = sink.prepare(attemptOf({ requestId: 'r-2' }), noSignal)
+  const opening = sink.prepare(attemptOf({ requestId: 'r-3' }), noSignal)
+
+  await sink.close()
+
+  expect(await waiting).toMatchObject({ kind: 'failed', reached: false, unavailable: false })
+  expect(await opening).toMatchObject({ kind: 'failed', reached: false, unavailable: false })
 })

@@ -13,7 +13,9 @@ class SlowSocket extends Writable {
   }
 
   async take(): Promise<void> {
-    this.#taken()
+    const taken = this.#taken
+    this.#taken = () => undefined
+    taken()
     await new Promise(setImmediate)
   }
 }
