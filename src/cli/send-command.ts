@@ -3,7 +3,7 @@ import { StreamsError } from '../errors.ts'
 import type { EmailRequested } from '../email/records.ts'
 import { systemRandom } from '../random.ts'
 import type { FlagValues, Invocation } from './command.ts'
-import { openPublisher } from './open-publisher.ts'
+import type { Configuration } from './configuration.ts'
 import { plainFromFlags, requestFlagsIn } from './request-flags.ts'
 import type { RequestPublisher } from './request-publisher.ts'
 import { RequestReader } from './request-reader.ts'
@@ -30,11 +30,20 @@ export async function sendCommand(invocation: Invocation): Promise<number> {
   const job: SendJob = {
     terminal,
     reader,
-    publisher: () => (publisher ??= openPublisher(invocation.configuration.values, resources)),
+    publisher: () => (publisher ??= connect(invocation.configuration.values, resources)),
   }
   if (request !== undefined) return await sendOne(job, request)
   if (file !== undefined && file !== '-') return await sendFile(job, file)
   return await sendStream(job)
+}
+
+/** Imported late: a mistake in a request is told without waiting for a Kafka client. */
+async function connect(
+  configuration: Configuration,
+  resources: AsyncDisposableStack,
+): Promise<RequestPublisher> {
+  const { openPublisher } = await import('./open-publisher.ts')
+  return openPublisher(configuration, resources)
 }
 
 async function requestFromFlags(reader: RequestReader, flags: FlagValues): Promise<EmailRequested> {
