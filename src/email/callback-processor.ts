@@ -150,7 +150,7 @@ class CallbackStep {
     const page = full || pages === 0 ? pages + 1 : pages
     const duplicates = full ? [duplicate] : [...before, duplicate]
     this.#store.put(waitingKey(this.#identity, page), { kind: 'page', duplicates })
-    this.#outcome = { ...this.#outcome, pages: page, waiting: waiting + 1, awaited: true }
+    this.#outcome = { ...this.#outcome, pages: page, waiting: waiting + 1 }
   }
 
   #answerWaiting(end: KnownEnd): void {

@@ -26,7 +26,7 @@ export interface Outcome {
   /** How many pages of duplicates wait for the end. */
   readonly pages: number
   readonly waiting: number
-  /** True once something came that presupposes an original whose end is not known yet. */
+  /** True once a conflict was reported: its original ends some day, and the sequence has to go on then. */
   readonly awaited: boolean
   /** Record time of the last change, milliseconds. */
   readonly touchedMs: number
@@ -54,7 +54,7 @@ export const waitingKey = (identity: string, page: number): string => `w|${page}
 /**
  * The store of the callback stage. An outcome is kept from its end on for the window, a day for a `requestedAt` ahead of its
  * record and a day for clocks that differ, so that it outlives its identity in the dedup store: whoever comes as a
- * duplicate finds it. What is still awaited stays.
+ * duplicate finds it. What an end is still awaited for stays.
  */
 export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
   return {

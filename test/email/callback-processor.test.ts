@@ -203,6 +203,8 @@ test('many may wait, in pages of bounded size, and none of them is left', () => 
   expect(reported).toHaveLength(100)
   expect(reported.map(each => each.value.sequence)).toEqual(reported.map((_, index) => index + 1))
   expect([...stage.context.entries(stage.store).keys()]).toEqual(['o|billing\0r-1'])
+  stage.context.sweep(stage.store, noonMs + 1000 * windowMs)
+  expect(stage.context.entries(stage.store).size).toBe(0)
 })
 
 test('a duplicate whose original has been forgotten is answered all the same', () => {

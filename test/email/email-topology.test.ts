@@ -62,6 +62,14 @@ test('stores forget as the contract says', () => {
   ])
 })
 
+test('an ended mail is remembered for the window', () => {
+  const node = topology.nodes.find(each => each.kind === 'effect')
+  const ended = { state: { kind: 'ended', end: 'done', atMs: 5 } }
+
+  expect(node?.store.expiresAtMs?.('s|billing\0r-1', ended)).toBe(5 + 7 * dayMs)
+  expect(node?.definition).toMatchObject({ rememberMs: 7 * dayMs })
+})
+
 test.each([
   { dedupWindowMs: 7 * dayMs, retentionMs: 14 * dayMs },
   { dedupWindowMs: 5000, retentionMs: 7 * dayMs },
