@@ -60,7 +60,6 @@ const bytesPerExtraSecond = 512 * 1024
 export class HeldSend {
   readonly lost: Promise<string>
   readonly #link: SmtpLink
-  readonly #envelope: SendEnvelope
   readonly #clock: Clock
   readonly #times: SendTimes
   readonly #release: (reuse: Reuse) => void
@@ -71,6 +70,8 @@ export class HeldSend {
     accepted?: string[]
     rejectedErrors?: (SessionError & { readonly recipient?: string })[]
   }
+  /** Forgotten once they are written: an answer may take 10 minutes. */
+  #bytes: Buffer | null
   #phase: Phase = 'envelope'
   #reason = ''
   #answered = false
@@ -84,7 +85,7 @@ export class HeldSend {
     context: { clock: Clock; times: SendTimes; release: (reuse: Reuse) => void },
   ) {
     this.#link = link
-    this.#envelope = envelope
+    this.#bytes = envelope.bytes
     this.#clock = context.clock
     this.#times = context.times
     this.#release = context.release
@@ -167,14 +168,15 @@ export class HeldSend {
     }
     this.#phase = 'body'
     this.#data = data
-    const extraMs = Math.floor(this.#envelope.bytes.length / bytesPerExtraSecond) * 1000
+    const bytes = this.#bytes ?? Buffer.alloc(0)
+    this.#bytes = null
+    const extraMs = Math.floor(bytes.length / bytesPerExtraSecond) * 1000
     const deadlineMs = this.#clock.monotonicMs() + this.#times.holdTimeoutMs + extraMs
     this.#arm(this.#times.holdTimeoutMs + extraMs, 'the relay took the body too slowly')
-    void this.#streamBody(data, deadlineMs)
+    void this.#streamBody(bytes, data, deadlineMs)
   }
 
-  async #streamBody(data: Writable, deadlineMs: number): Promise<void> {
-    const { bytes } = this.#envelope
+  async #streamBody(bytes: Buffer, data: Writable, deadlineMs: number): Promise<void> {
     const written = await writeBody(bytes, data, this.#link.socket, () => this.#phase !== 'body')
     // A reply that came together with the one to DATA is still in nodemailer's queue: it must not pass for the one to the dot.
     await nextTurn()

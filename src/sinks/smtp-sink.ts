@@ -7,12 +7,13 @@ import {
 } from './attempt-outcome.ts'
 import { composeMail } from './compose-mail.ts'
 import type { ComposedMail } from './composed-mail.ts'
-import { HeldSend, type HeldEnvelope } from './held-send.ts'
+import { HeldSend, type HeldEnvelope, type SendEnvelope, type SendFailure } from './held-send.ts'
 import { envelopeAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId } from './message-id.ts'
 import { refusedByCapabilities } from './relay-capabilities.ts'
 import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
+import type { SmtpLink } from './smtp-link.ts'
 import {
   resolveSmtpOptions,
   type ResolvedSmtpOptions,
@@ -77,47 +78,44 @@ export class SmtpSink implements Sink<MailRequest> {
     signal: AbortSignal,
     fresh: boolean,
   ): Promise<PreparedAttempt | FailedAttempt | 'stale'> {
-    const { clock, endpoint, log } = this.#options
-    const stopped = (): FailedAttempt =>
-      this.#failed(
-        mail.messageId,
-        this.#pool.closed ? 'the sink is closed' : 'stopped before the final dot',
-        none,
-        false,
-      )
+    const { endpoint, log } = this.#options
+    const { messageId: id, bytes, eightBit } = mail
     const lent = await this.#pool
       .acquire(signal, fresh)
       .catch((error: unknown) => describeError(error))
-    if (lent === null) return stopped()
+    if (lent === null) return this.#stopped(id)
     if (typeof lent === 'string') {
       log.warn({ event: 'smtp-unavailable', relay: endpoint.name, reason: lent })
-      return this.#failed(mail.messageId, lent, none, true)
+      return this.#failed(id, lent, none, true)
     }
 
     const { link, reused } = lent
     const incapable = refusedByCapabilities(link, mail, targets)
     const able = targets.filter(target => !incapable.some(refusal => refusal.target === target))
-    if (able.length === 0) {
+    if (signal.aborted || able.length === 0) {
       this.#pool.release(link, 'clean')
-      return this.#failed(
-        mail.messageId,
-        incapable[0]?.reply ?? '',
-        { refused: incapable, deferred: [] },
-        false,
-      )
+      if (signal.aborted) return this.#stopped(id)
+      const lists = { refused: incapable, deferred: [] }
+      return this.#failed(id, incapable[0]?.reply ?? 'no targets', lists, false)
     }
 
     const recipients = Map.groupBy(able, envelopeAddress)
     const targetsOf = (recipient: string): readonly string[] => recipients.get(recipient) ?? []
-    const { bytes, eightBit } = mail
-    const envelope = {
-      from: envelopeAddress(mail.from),
-      to: [...recipients.keys()],
-      bytes,
-      eightBit,
-    }
+    const to = [...recipients.keys()]
+    const send = this.#start(link, { from: envelopeAddress(mail.from), to, bytes, eightBit })
+    const result = await untilHeld(send, signal)
+    if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
+    if (signal.aborted || this.#pool.closed) return this.#stopped(id)
+    const forgotten = !result.answered || (result.at === 'mail' && result.reply?.closing === true)
+    if (reused && forgotten) return 'stale'
+    const { name: relay } = endpoint
+    const failed = failedAttempt(result, { targets: able, targetsOf, messageId: id, relay })
+    return { ...failed, refused: [...incapable, ...failed.refused] }
+  }
+
+  #start(link: SmtpLink, envelope: SendEnvelope): HeldSend {
     const send: HeldSend = new HeldSend(link, envelope, {
-      clock,
+      clock: this.#options.clock,
       times: this.#options,
       release: reuse => {
         this.#sends.delete(send)
@@ -125,23 +123,7 @@ export class SmtpSink implements Sink<MailRequest> {
       },
     })
     this.#sends.add(send)
-    const stop = (): void => send.abandon('stopped before the final dot')
-    signal.addEventListener('abort', stop, { once: true })
-    const result = await send.prepare()
-    signal.removeEventListener('abort', stop)
-
-    if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
-    if (signal.aborted || this.#pool.closed) return stopped()
-    if (reused && (!result.answered || (result.at === 'mail' && result.reply?.closing === true)))
-      return 'stale'
-    const { messageId: id } = mail
-    const failed = failedAttempt(result, {
-      targets: able,
-      targetsOf,
-      messageId: id,
-      relay: endpoint.name,
-    })
-    return { ...failed, refused: [...incapable, ...failed.refused] }
+    return send
   }
 
   #prepared(
@@ -167,6 +149,11 @@ export class SmtpSink implements Sink<MailRequest> {
     }
   }
 
+  #stopped(id: string): FailedAttempt {
+    const reply = this.#pool.closed ? 'the sink is closed' : 'stopped before the final dot'
+    return this.#failed(id, reply, none, false)
+  }
+
   /** A try that never reached MAIL. */
   #failed(id: string, reply: string, lists: TargetLists, unavailable: boolean): FailedAttempt {
     const relay = this.#options.endpoint.name
@@ -180,3 +167,11 @@ export class SmtpSink implements Sink<MailRequest> {
 }
 
 const none: TargetLists = Object.freeze({ refused: [], deferred: [] })
+
+async function untilHeld(send: HeldSend, signal: AbortSignal): Promise<HeldEnvelope | SendFailure> {
+  const stop = (): void => send.abandon('stopped before the final dot')
+  signal.addEventListener('abort', stop, { once: true })
+  const result = await send.prepare()
+  signal.removeEventListener('abort', stop)
+  return result
+}
