@@ -17,11 +17,11 @@ export async function writeBody(
     if (stopped()) return false
     await written(data, bytes.subarray(start, start + pieceBytes))
   }
-  do {
+  while (data.writableLength > 0 || unread(data) > 0 || socket.writableLength > 0) {
     if (stopped()) return false
     // An empty write calls back behind everything that was written before it.
     await written(socket, Buffer.alloc(0))
-  } while (data.writableLength > 0 || unread(data) > 0 || socket.writableLength > 0)
+  }
   return !stopped()
 }
 
