@@ -175,7 +175,7 @@ function newlySeen(request: EmailRequested, place: FirstPlace): SeenRequest {
 
 function answerRepeat(arrival: Arrival, seen: SeenRequest, options: DedupOptions): void {
   const { request, place, identity, context, nowMs, record } = arrival
-  const same = seen.contentHash.equals(contentHash(request))
+  const same = seen.contentHash === contentHash(request)
   // What produces nothing needs no memory of having been answered.
   if (!same || request.callback !== null) {
     context.store(options.store).put(identity, withAnswered(seen, place))

@@ -12,8 +12,8 @@ export interface SeenRequest {
   readonly requestedAtMs: number
   /** The later of first seen and `requestedAt`: the window counts from here. */
   readonly countedFromMs: number
-  /** SHA-256 over what makes the mail. */
-  readonly contentHash: Buffer
+  /** SHA-256 over what makes the mail, hex. */
+  readonly contentHash: string
   /**
    * For each partition of `email.requested` the last record of this identity that was answered. Records up to it are not
    * repeats of the request but the same records, read again.
@@ -90,7 +90,7 @@ function encodeSeen(entry: SeenRequest): Buffer {
   bytes.writeDoubleBE(entry.firstSeenMs, 1)
   bytes.writeDoubleBE(entry.requestedAtMs, 9)
   bytes.writeDoubleBE(entry.countedFromMs, 17)
-  entry.contentHash.copy(bytes, 25)
+  bytes.write(entry.contentHash, 25, 'hex')
   let at = seenBytes
   for (const place of entry.answered) {
     bytes.writeUInt32BE(place.partition, at)
@@ -115,7 +115,7 @@ function decodeSeen(bytes: Buffer): SeenRequest {
     firstSeenMs: bytes.readDoubleBE(1),
     requestedAtMs: bytes.readDoubleBE(9),
     countedFromMs: bytes.readDoubleBE(17),
-    contentHash: bytes.subarray(25, seenBytes),
+    contentHash: bytes.toString('hex', 25, seenBytes),
     answered,
   }
 }

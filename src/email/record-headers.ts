@@ -43,10 +43,12 @@ function numberInHeader(headers: readonly RecordHeader[], name: string): number 
   return Number(text)
 }
 
+const originTopicHeader = textHeader(headerNames.originTopic, topicNames.requested)
+
 /** What a request carries so that whoever reads it can decide as if it had been read where it first stood. */
 export function originHeaders(place: FirstPlace): RecordHeader[] {
   return [
-    textHeader(headerNames.originTopic, topicNames.requested),
+    originTopicHeader,
     textHeader(headerNames.originPartition, place.partition),
     textHeader(headerNames.originOffset, place.offset),
     textHeader(headerNames.originTimestamp, place.timestampMs),

@@ -162,7 +162,7 @@ function repetitionOf(
     headers: traceHeaders(headers, () => identityOf(request)),
     timestampMs,
   }
-  if (!contentHash(request).equals(contentHash(open))) {
+  if (contentHash(request) !== contentHash(open)) {
     const detail = 'a request with this id and other content is still on its way'
     const value = failedBeforeSending(request, 'CONFLICT', detail, timestampMs)
     return { ...record, to: sendChildren.failed, value }

@@ -75,5 +75,5 @@ test('the bytes that are hashed never change, because stores remember what they 
     Buffer.from([2, 2, 0x66, 6, 0x6d, 0x2f, 0x6e, 2, 7, 0]),
   ])
   expect(encodeContent(request)).toEqual(bytes)
-  expect(contentHash(request)).toEqual(createHash('sha256').update(bytes).digest())
+  expect(contentHash(request)).toEqual(createHash('sha256').update(bytes).digest('hex'))
 })

@@ -16,7 +16,7 @@ test.each<DedupEntry>([
     firstSeenMs: noonMs,
     requestedAtMs: noonMs - 1,
     countedFromMs: noonMs + 1,
-    contentHash: Buffer.alloc(32, 7),
+    contentHash: '07'.repeat(32),
     answered: [place, { ...place, partition: 0 }],
   },
 ])('a dedup entry is read as it was written: $kind', entry => {
