@@ -8,11 +8,11 @@ import type {
   RecordHeader,
   StreamRecord,
 } from '../topology/topology.ts'
-import { dayMs } from './dedup-store.ts'
 import type { DuplicateRequest } from './duplicate-request.ts'
 import { type EndReport, reportOf } from './end-report.ts'
 import { identityOf } from './identity.ts'
 import {
+  keptBeyondWindowMs,
   type KnownEnd,
   type Outcome,
   type OutcomeEntry,
@@ -129,7 +129,7 @@ class CallbackStep {
       return this.#answerDuplicate(waiting, end)
     }
     // An end that has not been known for so long has come and is forgotten, or comes too late to be waited for.
-    const late = this.#context.streamTimeMs > original.knownUntilMs + 2 * dayMs
+    const late = this.#context.streamTimeMs > original.knownUntilMs + keptBeyondWindowMs
     if (late || this.#outcome.waiting >= waitingMax) {
       const words = late ? 'UNKNOWN: no longer known' : 'UNKNOWN: too many duplicates wait for it'
       return this.#answerDuplicate(waiting, {

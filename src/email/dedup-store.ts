@@ -35,10 +35,8 @@ export type DedupEntry = SeenRequest | Horizon
 /** Its key in the store; an identity always contains a NUL. */
 export const horizonKey = 'horizon'
 
-export const dayMs = 24 * 3600 * 1000
-
 /** How far `requestedAt` may lie ahead of the record time, milliseconds. */
-export const requestedAheadMaxMs = dayMs
+export const requestedAheadMaxMs = 24 * 3_600_000
 
 /** The store of the dedup stage. `windowMs` is the dedup window. */
 export function dedupStore(windowMs: number): StoreDefinition<DedupEntry> {

@@ -3,7 +3,7 @@ import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import type { RecordHeader } from '../topology/topology.ts'
-import { dayMs } from './dedup-store.ts'
+import { requestedAheadMaxMs } from './dedup-store.ts'
 import type { FirstPlace } from './record-headers.ts'
 import type { Callback } from './records.ts'
 
@@ -51,9 +51,14 @@ export const outcomeKey = (identity: string): string => `o|${identity}`
 /** `page` counts from 1. */
 export const waitingKey = (identity: string, page: number): string => `w|${page}|${identity}`
 
+/** How far the clocks of brokers and processors may differ before a duplicate is told that the end is not known. */
+const clockDifferenceMaxMs = 24 * 3_600_000
+
+/** How much longer than the window an end is kept: an identity lives longer for a `requestedAt` ahead, and clocks differ. */
+export const keptBeyondWindowMs = requestedAheadMaxMs + clockDifferenceMaxMs
+
 /**
- * The store of the callback stage. An outcome is kept from its end on for the window, a day for a `requestedAt` ahead of its
- * record and a day for clocks that differ, so that it outlives its identity in the dedup store: whoever comes as a
+ * The store of the callback stage. An outcome is kept from its end on for the window and what `keptBeyondWindowMs` adds, so that it outlives its identity in the dedup store: whoever comes as a
  * duplicate finds it. What an end is still awaited for stays.
  */
 export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
@@ -65,7 +70,7 @@ export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
     expiresAtMs: (_key, entry) => {
       if (entry.kind === 'page' || entry.pages > 0) return undefined
       if (entry.awaited && entry.end === null) return undefined
-      return entry.touchedMs + windowMs + 2 * dayMs
+      return entry.touchedMs + windowMs + keptBeyondWindowMs
     },
   }
 }
