@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { startHttpServer, type Health, type HttpServer } from '../../src/cli/http-server.ts'
 
@@ -65,8 +67,14 @@ test('an address that is taken says which flag chooses another', async () => {
   })
 })
 
-test('closing does not wait for idle connections, and may be done twice', async () => {
+test('closing waits neither for idle clients nor for slow ones, and may be done twice', async () => {
   const base = await serve({ healthy: true, ready: true, text: '' })
+  await (await fetch(`${base}/healthz`)).text()
+  const slow = connect(Number(new URL(base).port), '127.0.0.1')
+  slow.on('error', () => undefined)
+  await once(slow, 'connect')
+  await new Promise(resolve => slow.write('GET /healthz HTTP/1.1\r\n', resolve))
+  // One answer after the half request was written: the server has seen both connections.
   await (await fetch(`${base}/healthz`)).text()
 
   const [server] = servers
