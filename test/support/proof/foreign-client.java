@@ -1,0 +1,113 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Apache's own client, driven over standard input and output with tab-separated lines, bytes in base64, "-" for null.
+ * "send TOPIC PARTITION KEY VALUE" and "flush ID" write; every record of the topics in the arguments that is committed
+ * comes out as "record …"; "end ID" is answered once everything committed before it has come out.
+ */
+final class ForeignClient {
+  private static final PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+  private static final ConcurrentLinkedQueue<String> ends = new ConcurrentLinkedQueue<>();
+
+  public static void main(String[] arguments) throws Exception {
+    Map<String, Object> common = Map.of("bootstrap.servers", arguments[0]);
+    Thread reader = new Thread(() -> read(common, List.of(arguments).subList(1, arguments.length)));
+    reader.setDaemon(true);
+    reader.start();
+    write(common);
+  }
+
+  private static void write(Map<String, Object> common) throws Exception {
+    List<Future<RecordMetadata>> sent = new ArrayList<>();
+    BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    try (var producer = new KafkaProducer<>(common, new ByteArraySerializer(), new ByteArraySerializer())) {
+      for (String line = input.readLine(); line != null; line = input.readLine()) {
+        String[] words = line.split("\t", -1);
+        switch (words[0]) {
+          case "send" -> {
+            Integer partition = words[2].equals("-") ? null : Integer.valueOf(words[2]);
+            sent.add(producer.send(new ProducerRecord<>(words[1], partition, bytes(words[3]), bytes(words[4]))));
+          }
+          case "flush" -> {
+            producer.flush();
+            for (Future<RecordMetadata> each : sent) each.get();
+            sent.clear();
+            say("flushed\t" + words[1]);
+          }
+          case "end" -> ends.add(words[1]);
+          default -> throw new IllegalArgumentException(line);
+        }
+      }
+    }
+  }
+
+  private static void read(Map<String, Object> common, List<String> topics) {
+    var properties = new java.util.HashMap<>(common);
+    properties.put("isolation.level", "read_committed");
+    properties.put("enable.auto.commit", "false");
+    try (var consumer = new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+      List<TopicPartition> partitions = topics.stream()
+          .flatMap(topic -> consumer.partitionsFor(topic).stream())
+          .map(each -> new TopicPartition(each.topic(), each.partition()))
+          .toList();
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      say("ready");
+      while (true) {
+        for (ConsumerRecord<byte[], byte[]> each : consumer.poll(Duration.ofMillis(50))) say(text(each));
+        for (String end = ends.poll(); end != null; end = ends.poll()) {
+          readToEnd(consumer, partitions);
+          say("ended\t" + end);
+        }
+      }
+    }
+  }
+
+  private static void readToEnd(KafkaConsumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions) {
+    Map<TopicPartition, Long> last = consumer.endOffsets(partitions);
+    while (last.entrySet().stream().anyMatch(each -> consumer.position(each.getKey()) < each.getValue()))
+      for (ConsumerRecord<byte[], byte[]> each : consumer.poll(Duration.ofMillis(50))) say(text(each));
+  }
+
+  private static String text(ConsumerRecord<byte[], byte[]> each) {
+    StringBuilder line = new StringBuilder("record\t").append(each.topic()).append('\t').append(each.partition());
+    line.append('\t').append(each.offset()).append('\t').append(text(each.key())).append('\t').append(text(each.value()));
+    for (Header header : each.headers()) line.append('\t').append(header.key()).append('=').append(text(header.value()));
+    return line.toString();
+  }
+
+  private static void say(String line) {
+    synchronized (out) {
+      out.println(line);
+      out.flush();
+    }
+  }
+
+  private static byte[] bytes(String text) {
+    return text.equals("-") ? null : Base64.getDecoder().decode(text);
+  }
+
+  private static String text(byte[] bytes) {
+    return bytes == null ? "-" : Base64.getEncoder().encodeToString(bytes);
+  }
+}

@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const launcher = fileURLToPath(new URL('../../../bin/mailonce.js', import.meta.url))
+const linesMax = 4000
+
+/** One line of an instance's log. */
+export type LogLine = Readonly<Record<string, unknown>>
+
+/** One `mailonce run` as a process of its own, to be killed, frozen and stopped. */
+export class MailonceInstance implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #exit: Promise<void>
+  readonly log: LogLine[] = []
+  #stderr = ''
+
+  constructor(argv: readonly string[]) {
+    this.#child = spawn(process.execPath, [launcher, 'run', ...argv], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] },
+    })
+    this.#child.stderr!.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
+    createInterface({ input: this.#child.stdout! }).on('line', line => {
+      this.log.push(JSON.parse(line) as LogLine)
+      if (this.log.length > linesMax) this.log.shift()
+    })
+    this.#exit = once(this.#child, 'close').then(() => undefined)
+  }
+
+  /** Whether it has logged this event; throws when it has ended instead. */
+  hasLogged(event: string): boolean {
+    if (this.log.some(line => line['event'] === event)) return true
+    if (this.#child.exitCode !== null)
+      throw new Error(`an instance ended before it was ${event}: ${this.#stderr}`)
+    return false
+  }
+
+  /** Set when it ended by itself: not by a signal, and not yet asked to. */
+  get failure(): string | undefined {
+    const { exitCode } = this.#child
+    return exitCode === null || exitCode === 0
+      ? undefined
+      : `exit code ${exitCode}: ${this.#stderr}`
+  }
+
+  /** The status of one of its own HTTP addresses. */
+  async status(path: '/healthz' | '/readyz'): Promise<number> {
+    const line = this.log.find(each => each['event'] === 'http')
+    if (line === undefined) return 0
+    const response = await fetch(`http://${String(line['address'])}${path}`)
+    await response.body?.cancel()
+    return response.status
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exit
+  }
+
+  /** SIGTERM; the exit code, null when something else ended it. */
+  async stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM')
+    await this.#exit
+    return this.#child.exitCode
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { EmailRequested } from '../../../src/email/records.ts'
+import { topicNames } from '../../../src/email/topic-names.ts'
+import { CountingSmtpProcess } from '../smtp/counting-smtp-process.ts'
+import { eventually } from './eventually.ts'
+import { ForeignAvro } from './foreign-avro.ts'
+import { ForeignClient } from './foreign-client.ts'
+import { MailonceInstance } from './mailonce-instance.ts'
+import { Outcomes, outcomeTopics } from './outcomes.ts'
+import { runMailonce } from './run-mailonce.ts'
+
+export interface Servers {
+  readonly kafka: string
+  readonly registryUrl: string
+}
+
+/** Where a request is written to; left out, Kafka's own partitioner decides by the request id. */
+export interface Placement {
+  readonly partition?: number
+  readonly key?: Buffer | null
+}
+
+/** What tests share that share a broker: a second application on the same topics would mail everything again. */
+export const applicationId = 'proof'
+export const partitions = 6
+
+/**
+ * The whole product among real parts: instances as processes, a counting relay, and Apache's client as the other teams.
+ * Broker and registry are given; topics and schemas are made here.
+ */
+export class ProofWorld implements AsyncDisposable {
+  readonly relay: CountingSmtpProcess
+  readonly client: ForeignClient
+  readonly outcomes: Outcomes
+  readonly servers: Servers
+  readonly stateRoot: string
+  readonly #requested: ForeignAvro<EmailRequested>
+  readonly #resources: AsyncDisposableStack
+
+  private constructor(
+    parts: Pick<ProofWorld, 'relay' | 'client' | 'outcomes' | 'servers' | 'stateRoot'>,
+    requested: ForeignAvro<EmailRequested>,
+    resources: AsyncDisposableStack,
+  ) {
+    this.relay = parts.relay
+    this.client = parts.client
+    this.outcomes = parts.outcomes
+    this.servers = parts.servers
+    this.stateRoot = parts.stateRoot
+    this.#requested = requested
+    this.#resources = resources
+  }
+
+  static async start(servers: Servers): Promise<ProofWorld> {
+    const { kafka, registryUrl } = servers
+    await using resources = new AsyncDisposableStack()
+    const stateRoot = await mkdtemp(join(tmpdir(), 'mailonce-proof-'))
+    resources.defer(() => rm(stateRoot, { recursive: true, force: true }))
+    const relay = resources.use(await CountingSmtpProcess.start())
+    await Promise.all([
+      runMailonce('topics', 'create', '--kafka', kafka),
+      runMailonce('schemas', 'register', '--schema-registry', registryUrl),
+    ])
+    const outcomes = await Outcomes.open(registryUrl)
+    const client = resources.use(
+      await ForeignClient.start(kafka, outcomeTopics, record => outcomes.add(record)),
+    )
+    const requested = await ForeignAvro.open<EmailRequested>(registryUrl, 'email.requested')
+    const parts = { relay, client, outcomes, servers, stateRoot }
+    return new ProofWorld(parts, requested, resources.move())
+  }
+
+  /** Starts an instance with a state directory of its own name; killed at the end, if it still runs then. */
+  run(name: string, ...flags: readonly string[]): MailonceInstance {
+    const { kafka, registryUrl } = this.servers
+    const instance = new MailonceInstance([
+      ...['--kafka', kafka, '--schema-registry', registryUrl, '--smtp', this.relay.url],
+      ...['--application-id', applicationId, '--instance-id', name],
+      ...['--state-dir', this.stateDirectory(name), '--http', '127.0.0.1:0'],
+      ...['--from', 'proof@example.org', '--session-timeout', '6s', ...flags],
+    ])
+    return this.#resources.use(instance)
+  }
+
+  stateDirectory(name: string): string {
+    return join(this.stateRoot, name)
+  }
+
+  async publish(
+    requests: readonly { readonly request: EmailRequested; readonly placement?: Placement }[],
+  ): Promise<void> {
+    await this.client.publish(
+      requests.map(({ request, placement = {} }) => ({
+        topic: topicNames.requested,
+        key: Buffer.from(request.requestId),
+        value: this.encode(request),
+        ...placement,
+      })),
+    )
+  }
+
+  encode(request: EmailRequested): Buffer {
+    return this.#requested.encode(request)
+  }
+
+  /** How often the relay took the mail for each recipient. */
+  async mailed(): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const { recipients } of await this.relay.deliveries())
+      for (const recipient of recipients) counts.set(recipient, (counts.get(recipient) ?? 0) + 1)
+    return counts
+  }
+
+  /** Every one of these requests has ended. */
+  async untilEnded(requestIds: readonly string[], withinMs = 90_000): Promise<void> {
+    const open = (): string[] => requestIds.filter(id => this.outcomes.endsOf(id).length === 0)
+    await eventually('every request has ended', () => open().length === 0, {
+      withinMs,
+      seen: () => ({ open: open().length, first: open().slice(0, 5) }),
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
+
+/** The first time that all of them are ready. */
+export async function untilRunning(instances: readonly MailonceInstance[]): Promise<void> {
+  await eventually(
+    'every instance is running',
+    () => instances.every(each => each.hasLogged('running')),
+    {
+      seen: () => instances.map(each => each.log.slice(-5)),
+    },
+  )
+}
