@@ -8,7 +8,7 @@ export interface TargetLists {
 }
 
 /** Targets that one reply settles: all refused, all deferred, or none where the relay only closes the connection. */
-export function settledBy(reply: SmtpReply | null, targets: readonly string[]): TargetLists {
+function settledBy(reply: SmtpReply | null, targets: readonly string[]): TargetLists {
   const lines = targets.map(target => ({ target, reply: reply?.line ?? '' }))
   const settles = reply !== null && !reply.closing
   return {

@@ -77,6 +77,9 @@ export interface Sink<Request> extends AsyncDisposable {
   /** Tries that may be under way at once, prepared ones and performed ones without an answer included. */
   readonly concurrencyMax: number
   /** Waits for a free connection; `signal` ends it as a failed attempt with `reached: false`. */
-  prepare(attempt: SinkAttempt<Request>, signal: AbortSignal): Promise<PreparedAttempt | FailedAttempt>
+  prepare(
+    attempt: SinkAttempt<Request>,
+    signal: AbortSignal,
+  ): Promise<PreparedAttempt | FailedAttempt>
   close(): Promise<void>
 }

@@ -18,7 +18,7 @@ export interface SmtpFaults {
   readonly delayMs: number
 }
 
-export const noFaults: SmtpFaults = Object.freeze({
+const noFaults: SmtpFaults = Object.freeze({
   dropBeforeDot: 0,
   dropAfterDot: 0,
   loseAfterDot: 0,
