@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Finds a Node that can run mailonce and runs it there. Any Node from 18 on has to be able to read this file.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +23,7 @@ async function runHere() {
     if (!process.connected) die()
     process.once('disconnect', die)
     process.channel?.unref()
-  }
+  } else stopWithNpx()
   try {
     const { main } = await import(mainModule().href)
     process.exit(await main(process.argv.slice(2)))
@@ -54,9 +54,12 @@ function runInBundledNode() {
     )
     process.exit(1)
   }
+  stopWithNpx()
+  // A session of its own: Ctrl-C reaches the launcher alone, so the processor is not told twice, which means "at once".
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, MAILONCE_LAUNCHED: '1' },
+    detached: true,
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.once('error', error => {
@@ -72,6 +75,38 @@ function endLike(code, signal) {
   process.kill(process.pid, signal)
   // A signal that does not end this process is told the way a shell tells it.
   process.exitCode = 128 + constants.signals[signal]
+}
+
+/**
+ * npx passes no signal on: it dies, and its shell with it or not. So when they are gone this process is asked to stop,
+ * unless it was asked already.
+ */
+function stopWithNpx() {
+  if (process.env.npm_command !== 'exec') return
+  const before = ancestors()
+  const timer = setInterval(() => {
+    if (ancestors() === before) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, 200)
+  timer.unref()
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.once(signal, () => {
+      clearInterval(timer)
+      // Listening took the signal's own effect away; it is due where nobody else listens.
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+    })
+  }
+}
+
+/** The ids of the parent and, where the system tells, of its parent. */
+function ancestors() {
+  try {
+    const status = readFileSync(`/proc/${process.ppid}/status`, 'utf8')
+    return `${process.ppid} ${/^PPid:\s+(\d+)$/m.exec(status)?.[1]}`
+  } catch {
+    return `${process.ppid}`
+  }
 }
 
 function bundledNode() {

@@ -33,13 +33,12 @@ async function packageWith(
 }
 
 function launch(directory: string, ...launcherArguments: readonly string[]): Launched {
-  return spawn(
-    process.execPath,
-    ['--import', asOldNode, join(directory, 'bin', 'mailonce.js'), ...launcherArguments],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const launcher = ['--import', asOldNode, join(directory, 'bin', 'mailonce.js')]
+  const child = spawn(process.execPath, [...launcher, ...launcherArguments], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
 }
 
 async function firstLine(child: Launched): Promise<string> {
@@ -144,4 +143,54 @@ test('a main module that does not load is one line, not a stack', async () => {
     'mailonce: the system library libatomic is missing: install it (on Debian: apt-get install libatomic1)\n',
   )
   expect(code).toBe(1)
+})
+
+// What npx does: a shell in between, and no signal passed on.
+const asNpx = (directory: string): Launched =>
+  spawn(
+    '/bin/sh',
+    ['-c', '"$@"; :', 'npx', process.execPath, join(directory, 'bin', 'mailonce.js')],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, npm_command: 'exec' },
+    },
+  )
+// Tells when the launcher stops watching npx.
+const tellsOfTheWatch = `export async function main() {
+  const stopWatching = globalThis.clearInterval
+  globalThis.clearInterval = timer => { console.log('npx is not watched any more'); stopWatching(timer) }
+  const asked = new Promise(resolve => process.once('SIGTERM', resolve))
+  setInterval(() => undefined, 1000)
+  console.log(process.pid)
+  await asked
+  return 0
+}`
+
+test('an npx that is killed asks the processor to stop', async () => {
+  const npx = asNpx(await packageWith({ 'src/cli/main.ts': waits }))
+  const output = createInterface({ input: npx.stdout })
+  const [processorId] = (await once(output, 'line')) as [string]
+  const gone = once(output, 'close').then(() => 'gone')
+  let left: number | undefined = Number(processorId)
+  onTestFinished(() => {
+    if (left !== undefined) process.kill(left, 'SIGKILL')
+  })
+
+  npx.kill('SIGKILL')
+
+  expect(await gone).toBe('gone')
+  left = undefined
+})
+
+test('a processor that was asked to stop is not asked again when npx goes', async () => {
+  const npx = asNpx(await packageWith({ 'src/cli/main.ts': tellsOfTheWatch }))
+  const output = createInterface({ input: npx.stdout })
+  const lines: string[] = []
+  output.on('line', line => lines.push(line))
+  await once(output, 'line')
+
+  process.kill(Number(lines[0]), 'SIGTERM')
+  await once(output, 'close')
+
+  expect(lines.slice(1)).toEqual(['npx is not watched any more'])
 })
