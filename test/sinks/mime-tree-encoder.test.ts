@@ -59,7 +59,7 @@ function someMail(random: Random): MailRequest {
     filename: pick(random, ['a.pdf', 'Grüße aus "Köln".txt', 'very '.repeat(30), '']),
     contentType: pick(random, ['application/pdf', 'text/plain; charset=utf-8', 'image/png']),
     content: Buffer.alloc(
-      pick(random, [0, 1, 56, 57, 58, 114, 1000, 57 * 4096, 57 * 4096 + 1, 500_000]),
+      pick(random, [0, 1, 56, 57, 58, 114, 1000, 57 * 4096, 57 * 4096 + 1, 300_000]),
       'mail',
     ),
   }))
@@ -85,7 +85,7 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed))(
       const bytes = await mimeTreeEncoder(request, identity)
       const expected = await mailComposerEncoder(request, identity)
 
-      expect(bytes.toString('latin1')).toBe(expected.toString('latin1'))
+      expect(bytes.equals(expected), `mail ${mail}`).toBe(true)
     }
   },
 )
