@@ -61,12 +61,26 @@ test('a signal drains, with a part of the time left for leaving', async () => {
 })
 
 test('a second signal ends the process at once', () => {
-  const { terminal } = start(30_000)
+  const { terminal, clock } = start(30_000)
 
   terminal.signal('SIGINT')
+  clock.advance(500)
 
   expect(() => terminal.signal('SIGINT')).toThrow('exit 1')
   expect(terminal.told[0]).toContain('ended at once by a second SIGINT')
+})
+
+test('the echo of a signal is not a second one', async () => {
+  const { processor, terminal, clock, running } = start(30_000)
+
+  terminal.signal('SIGINT')
+  clock.advance(499)
+  terminal.signal('SIGINT')
+  processor.end()
+  await running
+
+  expect(processor.stoppedWithinMs).toHaveLength(1)
+  expect(terminal.told).toEqual([])
 })
 
 test('a drain that takes longer than allowed ends the process', () => {
