@@ -1,5 +1,6 @@
 import { Connection, ConnectionStatuses, type ConnectionOptions } from '@platformatic/kafka'
 import { StreamsError, describeError } from '../errors.ts'
+import { errorNamesOf, handlingOf } from './classify.ts'
 import type { BrokerAddress, ResolvedKafkaOptions } from './options.ts'
 
 /**
@@ -79,13 +80,14 @@ async function isUsable(connection: Connection): Promise<boolean> {
   return connection.isConnected()
 }
 
+/** Only a broker's own word is a refusal: a connection that breaks during the handshake is one that is not there. */
 function connectionError(key: string, error: unknown): StreamsError {
   for (let each: unknown = error; each instanceof Error; each = each.cause) {
-    const { code } = each as { code?: unknown }
-    if (code === 'PLT_KFK_AUTHENTICATION')
+    const refusal = errorNamesOf(each).find(name => handlingOf(name) === 'AUTHORIZATION_FAILED')
+    if (refusal !== undefined)
       return new StreamsError(
         'AUTHORIZATION_FAILED',
-        `${key} refuses our credentials: ${each.message}`,
+        `${key} refuses our credentials: ${refusal}`,
         {
           cause: error,
         },

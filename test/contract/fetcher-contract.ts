@@ -153,12 +153,15 @@ export function fetcherContract(open: OpenScene): void {
     await scene.world.until(() => fetcher.poll().length > 0)
   })
 
-  test('no partition starves when one alone fills every response', async () => {
+  test('no partition starves when another one alone fills every response', async () => {
     const scene = await open()
-    const many = Array.from({ length: 50 }, (_, index) =>
-      scene.record(`many-${index}`.padEnd(500, '.')),
-    )
-    await write(scene, ...many, scene.record('few', 1))
+    const producer = await scene.producer()
+    await write(scene, scene.record('few', 1))
+    await scene.settle(producer.init())
+    // One batch each, and each as large as a response may be.
+    for (let index = 0; index < 10; index += 1)
+      await scene.settle(producer.send([scene.record(`many-${index}`)]))
+    await scene.settle(producer.commit())
     const fetcher = scene.fetcher({ maxBytesPerPartition: 1, maxBytes: 1 })
     const seen: string[] = []
     fetcher.onReady(() => {
@@ -168,9 +171,9 @@ export function fetcherContract(open: OpenScene): void {
 
     fetcher.assign(scene.at, 0)
     fetcher.assign({ topic: scene.topic, partition: 1 }, 0)
-    await scene.world.until(() => seen.length === 51)
+    await scene.world.until(() => seen.length === 11)
 
-    expect(seen).toContain('few')
+    expect(seen.at(-1)).not.toBe('few')
   })
 
   test('a closed fetcher says so', async () => {
