@@ -86,11 +86,6 @@ export class MetricFamily<Label extends string, Child> {
   }
 }
 
-/** Seconds, from a millisecond to ten minutes. */
-export const secondsBuckets: readonly number[] = Object.freeze([
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600,
-])
-
 type Family =
   | {
       readonly kind: 'counter'
