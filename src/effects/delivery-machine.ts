@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FailedAttempt, Outcome, TargetReply } from '../sinks/sink.ts'
-import { type Delivery, markTargets } from './delivery.ts'
-import type { EndKind } from './effect.ts'
+import { type Delivery, type Doubt, markTargets } from './delivery.ts'
+import type { EndKind, TargetStatus } from './effect.ts'
 
 /** What can happen to a delivery. Times are wall clock, milliseconds; `chance` is drawn in [0, 1) by the caller. */
 export type DeliveryEvent =
@@ -142,11 +142,9 @@ function applyOutcome(
   policy: RetryPolicy,
 ): Transition {
   const { state } = delivery
-  if (state.kind === 'attempting')
-    return state.token === event.token
-      ? conclude(delivery, state.targets, event, policy)
-      : same(delivery)
-  return lateEvidence(delivery, event)
+  return state.kind === 'attempting' && state.token === event.token
+    ? conclude(delivery, state.targets, event, policy)
+    : lateEvidence(delivery, event)
 }
 
 /** Transaction 2: what came of the attempt that this delivery waits for. */
@@ -193,7 +191,7 @@ function conclude(
     case 'abandoned':
       // Certainly not delivered, and nobody said no: at once again, unless it keeps happening.
       return delivery.drops < 3
-        ? same({ ...rested, drops: delivery.drops + 1 })
+        ? again({ ...rested, drops: delivery.drops + 1 }, nowMs)
         : dropped(rested, nowMs, outcome.reply)
     case 'unknown': {
       const doubted: Delivery = { ...rested, doubts: [...delivery.doubts, { token, targets }] }
@@ -206,13 +204,21 @@ function conclude(
         )
       // Sent again with the same bytes: the first time at once, then ever more slowly.
       return delivery.drops === 0
-        ? same({ ...doubted, drops: 1 })
+        ? again({ ...doubted, drops: 1 }, nowMs)
         : dropped(doubted, nowMs, outcome.reply)
     }
   }
 }
 
-/** Evidence about an attempt that was already given up as in doubt: it may revise an in-doubt end, once. */
+/** Queued, unless late evidence has settled everybody meanwhile. */
+function again(delivery: Delivery, nowMs: number): Transition {
+  return hasPending(delivery) ? same(delivery) : end(delivery, nowMs, 'refused')
+}
+
+/**
+ * Evidence about an attempt that was already given up as in doubt: it may revise an in-doubt end, once. As long as it leaves
+ * somebody else in doubt nothing is revised, so the next evidence may still do it.
+ */
 function lateEvidence(
   delivery: Delivery,
   event: Extract<DeliveryEvent, { kind: 'outcome' }>,
@@ -221,21 +227,32 @@ function lateEvidence(
   const { state } = delivery
   const doubt = delivery.doubts.find(each => each.token === token)
   if (doubt === undefined || outcome.kind === 'unknown') return same(delivery)
-  const ended = state.kind === 'ended'
-  if (ended && (state.end !== 'in-doubt' || delivery.revising)) return same(delivery)
+  if (state.kind === 'ended' && state.end !== 'in-doubt') return same(delivery)
   const status = statusAfter[outcome.kind]
-  const replies = doubt.targets.map(target => ({ target, reply: outcome.reply }))
+  const replies = concernedBy(doubt, delivery, status).map(target => ({
+    target,
+    reply: outcome.reply,
+  }))
   const known: Delivery = {
     ...delivery,
     targets: markTargets(delivery.targets, replies, status),
     doubts: delivery.doubts.filter(each => each !== doubt),
     acceptedAtMs: outcome.kind === 'done' ? nowMs : delivery.acceptedAtMs,
     reply: outcome.reply,
-    revising: ended,
   }
+  if (state.kind === 'attempting') return same(known)
+  const revising = delivery.revising || state.kind === 'ended'
   // Known now not to have been delivered: it is tried again at once.
-  if (status === 'pending') return same({ ...known, state: { kind: 'queued' } })
-  return hasPending(known) ? same(known) : end(known, nowMs, 'refused')
+  if (status === 'pending') return same({ ...known, revising, state: { kind: 'queued' } })
+  if (hasPending(known)) return same(known)
+  const revised = end({ ...known, revising }, nowMs, 'refused')
+  return state.kind === 'ended' && revised.end === null ? same(known) : revised
+}
+
+/** About whom a later attempt serves, that attempt says the last word: except that the other side took it, which stays true. */
+function concernedBy(doubt: Doubt, { state }: Delivery, status: TargetStatus): readonly string[] {
+  if (state.kind !== 'attempting' || status === 'accepted') return doubt.targets
+  return doubt.targets.filter(target => !state.targets.includes(target))
 }
 
 const statusAfter = {
@@ -266,6 +283,7 @@ function proceed(
 
 /** Without an answer: back-off of its own, doubling from 1 s to 5 min, for as long as mail is kept (4 days). */
 function dropped(delivery: Delivery, nowMs: number, reply: string): Transition {
+  if (!hasPending(delivery)) return end(delivery, nowMs, 'refused')
   const sinceMs = nowMs - (delivery.firstTryMs ?? nowMs)
   if (sinceMs > silenceMaxMs)
     return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for four days: ${reply}`)

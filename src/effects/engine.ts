@@ -1,4 +1,5 @@
 import { type Delivery, newDelivery } from './delivery.ts'
+import { isIdle } from './delivery-machine.ts'
 import { Doubts } from './doubts.ts'
 import type { EffectPlan, EffectRecord } from './effect.ts'
 import type { EffectInput, Emit, EngineOptions } from './engine-options.ts'
@@ -180,15 +181,15 @@ export class EffectEngine<Request> {
     const nowMs = command.atMs || this.#options.clock.nowMs()
     const open = this.#open.get(identity)
     // A try under way of an idle request is undone first: the evidence may say that it is not needed.
-    if (open?.flight && open.flight.stage !== 'sealed') this.#tries.undo(open.flight)
-    if (open?.flight) return
+    const undone = open?.flight && isIdle(delivery) ? open : undefined
+    if (undone?.flight) this.#tries.undo(undone.flight)
     this.#writer.write(
       delivery,
       { kind: 'outcome', token, outcome, nowMs, chance: random.next() },
       emit,
     )
-    const after = this.#open.get(identity)
-    if (after?.stage === 'flying' && after.flight === undefined) this.#open.makeReady(after)
+    if (undone?.stage === 'flying' && this.#open.get(identity) === undone)
+      this.#open.makeReady(undone)
   }
 
   keysOfCommand(command: EffectCommand): readonly string[] {

@@ -32,7 +32,7 @@ export class OutboxWriter<Request> {
     if (delivery === before && event.kind !== 'accepted') return
     if (delivery.state.kind === 'ended') this.#writeEnded(before, delivery, event)
     else this.#writeOpen(before, delivery)
-    this.#onDecided(delivery.plan.identity)
+    if (delivery.state.kind !== 'attempting') this.#onDecided(delivery.plan.identity)
     if (end === null) return
     count('end', end)
     const known = request ?? definition.request.deserialize(delivery.payload)
@@ -44,8 +44,7 @@ export class OutboxWriter<Request> {
     const { store } = this.#options
     const { identity } = delivery.plan
     if (event.kind !== 'accepted' && before.state.kind !== 'ended') store.delete(openKey(identity))
-    const mayBeRevised =
-      delivery.state.kind === 'ended' && delivery.state.end === 'in-doubt' && !delivery.revising
+    const mayBeRevised = delivery.state.kind === 'ended' && delivery.state.end === 'in-doubt'
     store.put(
       endedKey(identity),
       mayBeRevised ? delivery : { ...delivery, payload: Buffer.alloc(0) },
@@ -60,8 +59,8 @@ export class OutboxWriter<Request> {
     store.put(openKey(identity), delivery)
     const flight = this.#open.get(identity)?.flight
     const open = this.#open.place(delivery)
-    if (delivery.state.kind === 'attempting') this.#open.setStage(open, 'flying')
     open.flight = delivery.state.kind === 'attempting' ? flight : undefined
+    if (open.flight) this.#open.setStage(open, 'flying')
   }
 
   #end(delivery: Delivery, kind: EndKind, request: Request): EffectEnd<Request> {
