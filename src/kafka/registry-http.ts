@@ -27,6 +27,7 @@ const contentType = 'application/vnd.schemaregistry.v1+json'
 export class RegistryHttp {
   /** Without credentials: this one may be printed. */
   readonly url: string
+  readonly credentials: { readonly username: string; readonly password: string } | undefined
   readonly #headers: Readonly<Record<string, string>>
   readonly #clock: Clock
   readonly #timeoutMs: number
@@ -39,7 +40,10 @@ export class RegistryHttp {
         'the schema registry needs an http:// or https:// URL',
       )
     const parsed = new URL(url)
-    const credentials = `${decodeURIComponent(parsed.username)}:${decodeURIComponent(parsed.password)}`
+    const username = decodeURIComponent(parsed.username)
+    const password = decodeURIComponent(parsed.password)
+    const credentials = `${username}:${password}`
+    this.credentials = credentials === ':' ? undefined : { username, password }
     this.#headers = {
       accept: contentType,
       ...(credentials !== ':' && {

@@ -1,5 +1,6 @@
 import { sleep, type Clock } from '../clock.ts'
-import { StreamsError } from '../errors.ts'
+import { describeError, StreamsError } from '../errors.ts'
+import { RegistryClient, statusOf } from './registry-client.ts'
 import {
   RegistryHttp,
   registryErrorCode,
@@ -40,20 +41,29 @@ export interface SchemaCheck {
 /** A Confluent-compatible schema registry, remembered on disk. Every call may throw REGISTRY_UNAVAILABLE. */
 export class SchemaRegistry {
   readonly #http: RegistryHttp
+  readonly #client: RegistryClient
   readonly #clock: Clock
   readonly #cache: SchemaCache
 
-  private constructor(http: RegistryHttp, clock: Clock, cache: SchemaCache) {
+  private constructor(
+    http: RegistryHttp,
+    client: RegistryClient,
+    clock: Clock,
+    cache: SchemaCache,
+  ) {
     this.#http = http
+    this.#client = client
     this.#clock = clock
     this.#cache = cache
   }
 
   /** Reads the cache; asks nobody yet. Throws CONFIGURATION_INVALID for a URL that is none. */
   static async open(options: SchemaRegistryOptions): Promise<SchemaRegistry> {
-    const http = new RegistryHttp(options.url, options.clock, options.timeoutMs ?? 5000)
+    const timeoutMs = options.timeoutMs ?? 5000
+    const http = new RegistryHttp(options.url, options.clock, timeoutMs)
     return new SchemaRegistry(
       http,
+      new RegistryClient(http.url, http.credentials, options.clock, timeoutMs),
       options.clock,
       await SchemaCache.open(options.cacheFile, http.url),
     )
@@ -112,12 +122,7 @@ export class SchemaRegistry {
   /** Sets the rule, then registers; a schema that is there already keeps its id. SCHEMA_INCOMPATIBLE when the registry refuses it. */
   async register(subject: string, schemaText: string): Promise<number> {
     const ruled = await this.#setCompatibility(subject)
-    const answer = await this.#http.post(`/subjects/${encodeURIComponent(subject)}/versions`, {
-      schema: schemaText,
-    })
-    if (answer.status === 409 || answer.status === 422)
-      throw new StreamsError('SCHEMA_INCOMPATIBLE', `${subject}: ${registryMessage(answer)}`)
-    const id = this.#field(answer, 'id', 'number') as number
+    const id = await this.#register(subject, schemaText)
     // Some registries know no rule for a subject that does not exist yet.
     if (!ruled && !(await this.#setCompatibility(subject)))
       throw this.#unexpected(await this.#http.get(`/config/${encodeURIComponent(subject)}`))
@@ -146,7 +151,20 @@ export class SchemaRegistry {
       : result('incompatible', (messages ?? []).map(String))
   }
 
+  async #register(subject: string, schemaText: string): Promise<number> {
+    try {
+      return await this.#client.register(subject, schemaText)
+    } catch (cause) {
+      const refused = [409, 422].includes(statusOf(cause) ?? 0)
+      const code = refused ? 'SCHEMA_INCOMPATIBLE' : 'REGISTRY_UNAVAILABLE'
+      const what = refused ? subject : `schema registry ${this.url}`
+      throw new StreamsError(code, `${what}: ${describeError(cause)}`, { cause })
+    }
+  }
+
   async #lookUp(subject: string, schemaText: string): Promise<number | undefined> {
+    const id = await this.#client.idOf(subject, schemaText).catch(() => undefined)
+    if (id !== undefined) return id
     const answer = await this.#http.post(`/subjects/${encodeURIComponent(subject)}`, {
       schema: schemaText,
     })
