@@ -19,7 +19,11 @@ export function outboxStore(name: string, rememberMs: number): StoreDefinition<D
     name,
     kind: 'rocksdb',
     value: deliverySerde,
-    changelogConfigs: { 'cleanup.policy': 'compact' },
+    // An entry is a whole request and its state: larger than what the input topic takes.
+    changelogConfigs: {
+      'cleanup.policy': 'compact',
+      'max.message.bytes': String(64 * 1024 * 1024),
+    },
     expiresAtMs: (_key, { state }) =>
       state.kind === 'ended' ? state.atMs + rememberMs : undefined,
   }

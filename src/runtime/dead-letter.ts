@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+
 import type { ConsumedRecord, Header, ProducedRecord } from './ports.ts'
 
 /** Why a record could not be processed. */
@@ -27,6 +29,7 @@ export function deadLetter(
     timestampMs: failedAtMs,
     headers: [
       ...record.headers,
+      ...traceHeaders(record),
       text('error.code', reason.code),
       text('error.message', reason.message),
       text('source.topic', record.topic),
@@ -35,4 +38,11 @@ export function deadLetter(
       text('failed.at', failedAtMs),
     ],
   }
+}
+
+/** W3C Trace Context: carried if there is one, else made from the record's place, the same on every replay. */
+function traceHeaders({ topic, partition, offset, headers }: ConsumedRecord): Header[] {
+  if (headers.some(each => each.key === 'traceparent')) return []
+  const digest = hash('sha256', `${topic}/${partition}/${offset}`)
+  return [text('traceparent', `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`)]
 }

@@ -163,6 +163,10 @@ export class Streams {
     const totals = { inDoubt: 0, waiting: 0, open: 0 }
     for (const task of this.#worker?.tasks ?? []) {
       states.set(task.state, (states.get(task.state) ?? 0) + 1)
+      for (const [topic, queue] of task.queues)
+        this.metrics.lag
+          .labels({ topic, partition: task.partition })
+          .set(Math.max(0, queue.highWatermark - queue.position))
       for (const store of task.stores.values())
         this.metrics.storeBytes
           .labels({ task: task.id, store: store.definition.name })

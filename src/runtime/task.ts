@@ -160,10 +160,6 @@ export class Task {
     queue.add(batch)
     // Markers alone are progress too, but not worth a commit of their own.
     if (queue.position !== before) this.#progressed.add(batch.topic)
-    const { topic, partition } = batch
-    this.context.metrics.lag
-      .labels({ topic, partition })
-      .set(Math.max(0, batch.highWatermark - queue.position))
   }
 
   /** Records of this source up to here have been processed in the active cycle. */

@@ -1,0 +1,64 @@
+import { CountingSmtpProcess } from '../support/smtp/counting-smtp-process.ts'
+import { openBenchWorld } from './bench-world.ts'
+import { requestRecord } from './load-requests.ts'
+import { ProcessorProcess } from './processor-process.ts'
+import type { Scenario } from './scenario.ts'
+
+const perSecond = 100
+
+/** One request at a time on a fixed schedule, 100 a second: from just before it is published until the relay has the mail. */
+export const latency: Scenario = {
+  name: 'latency',
+  what: 'request → relay at 100/s',
+  run: async ({ seconds, nodeFlags, runs }) => {
+    const results: Record<string, number>[] = []
+    for (let run = 0; run < runs; run += 1) results.push(await once(seconds, nodeFlags))
+    return results
+  },
+}
+
+async function once(
+  seconds: number,
+  nodeFlags: readonly string[],
+): Promise<Record<string, number>> {
+  await using world = await openBenchWorld()
+  await using relay = await CountingSmtpProcess.start()
+  await using processor = new ProcessorProcess(
+    [
+      `--kafka=${world.kafka}`,
+      `--schema-registry=${world.registryUrl}`,
+      `--smtp=${relay.url}`,
+      `--state-dir=${world.directory}/state`,
+    ],
+    nodeFlags,
+  )
+  await processor.ready
+  await using producer = world.cluster.createProducer({
+    transactionalId: 'bench-latency',
+    transactionTimeoutMs: 10_000,
+  })
+  await producer.init()
+  const warmup = 5 * perSecond
+  const count = warmup + seconds * perSecond
+  const publishedAtMs = new Map<string, number>()
+  const begin = performance.now()
+  for (let number = 0; number < count;) {
+    const due = Math.min(count, Math.floor(((performance.now() - begin) / 1000) * perSecond))
+    const records = []
+    for (; number < due; number += 1) {
+      records.push(requestRecord(world, number, 'Your order has been shipped.'))
+      publishedAtMs.set(`user${number}@example.com`, Date.now())
+    }
+    await producer.send(records)
+    await producer.commit()
+    await new Promise(resolve => setTimeout(resolve, 4))
+  }
+  while ((await relay.counts()).accepted < count)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  const took = (await relay.deliveries())
+    .slice(warmup)
+    .map(each => each.atMs - publishedAtMs.get(each.recipients[0]!)!)
+    .toSorted((a, b) => a - b)
+  const percentile = (share: number) => took[Math.ceil(took.length * share) - 1]!
+  return { p50Ms: percentile(0.5), p99Ms: percentile(0.99), maxMs: took.at(-1)! }
+}

@@ -1,0 +1,42 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const launcher = fileURLToPath(new URL('../../bin/mailonce.js', import.meta.url))
+
+/** `mailonce run` as a process, and the processor time it has used. */
+export class ProcessorProcess implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly ready: Promise<void>
+
+  constructor(flags: readonly string[], nodeFlags: readonly string[]) {
+    this.#child = spawn(
+      process.execPath,
+      [...nodeFlags, launcher, 'run', '--http', '127.0.0.1:0', '--log-level', 'info', ...flags],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const lines = createInterface(this.#child.stdout!)
+    this.ready = new Promise((resolve, reject) => {
+      lines.on('line', line => {
+        if (line.includes('"event":"running"')) resolve()
+        else if (line.includes('"level":40') || line.includes('"level":50'))
+          process.stderr.write(`${line}\n`)
+      })
+      this.#child.once('exit', code => reject(new Error(`mailonce run ended with ${code}`)))
+    })
+  }
+
+  /** User and system time, seconds. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null) return
+    this.#child.kill('SIGTERM')
+    await once(this.#child, 'exit')
+  }
+}
