@@ -6,12 +6,17 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -22,7 +27,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Apache's own client, driven over standard input and output with tab-separated lines, bytes in base64, "-" for null.
- * "send TOPIC PARTITION KEY VALUE" and "flush ID" write; every record of the topics in the arguments that is committed
+ * "send TOPIC PARTITION KEY VALUE HEADER=VALUE…" and "flush ID" write, "rewind ID GROUP" sets offsets back; every record of the topics in the arguments that is committed
  * comes out as "record …"; "end ID" is answered once everything committed before it has come out.
  */
 final class ForeignClient {
@@ -46,7 +51,12 @@ final class ForeignClient {
         switch (words[0]) {
           case "send" -> {
             Integer partition = words[2].equals("-") ? null : Integer.valueOf(words[2]);
-            sent.add(producer.send(new ProducerRecord<>(words[1], partition, bytes(words[3]), bytes(words[4]))));
+            var record = new ProducerRecord<>(words[1], partition, bytes(words[3]), bytes(words[4]));
+            for (int index = 5; index < words.length; index += 1) {
+              int at = words[index].indexOf('=');
+              record.headers().add(words[index].substring(0, at), bytes(words[index].substring(at + 1)));
+            }
+            sent.add(producer.send(record));
           }
           case "flush" -> {
             producer.flush();
@@ -55,14 +65,29 @@ final class ForeignClient {
             say("flushed\t" + words[1]);
           }
           case "end" -> ends.add(words[1]);
+          case "rewind" -> {
+            rewind(common, words[2]);
+            say("rewound\t" + words[1]);
+          }
           default -> throw new IllegalArgumentException(line);
         }
       }
     }
   }
 
+  /** Every offset of the group that was ever committed becomes the first one of its partition. */
+  private static void rewind(Map<String, Object> common, String group) throws Exception {
+    try (Admin admin = Admin.create(common)) {
+      var partitions = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().keySet();
+      var beginnings = admin.listOffsets(partitions.stream().collect(Collectors.toMap(each -> each, each -> OffsetSpec.earliest()))).all().get();
+      Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+      beginnings.forEach((partition, info) -> offsets.put(partition, new OffsetAndMetadata(info.offset())));
+      admin.alterConsumerGroupOffsets(group, offsets).all().get();
+    }
+  }
+
   private static void read(Map<String, Object> common, List<String> topics) {
-    var properties = new java.util.HashMap<>(common);
+    var properties = new HashMap<>(common);
     properties.put("isolation.level", "read_committed");
     properties.put("enable.auto.commit", "false");
     try (var consumer = new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {

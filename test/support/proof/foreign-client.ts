@@ -14,6 +14,7 @@ export interface ForeignRecord {
   readonly partition?: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** A record as a subscriber with `read_committed` sees it. */
@@ -76,14 +77,13 @@ export class ForeignClient implements AsyncDisposable {
 
   /** Resolves when the brokers have acknowledged all of them. */
   async publish(records: readonly ForeignRecord[]): Promise<void> {
-    for (const { topic, partition, key, value } of records)
-      this.#say(
-        'send',
-        topic,
-        partition === undefined ? '-' : String(partition),
-        text(key),
-        text(value),
+    for (const { topic, partition, key, value, headers = {} } of records) {
+      const place = partition === undefined ? '-' : String(partition)
+      const extra = Object.entries(headers).map(
+        ([name, each]) => `${name}=${text(Buffer.from(each))}`,
       )
+      this.#say('send', topic, place, text(key), text(value), ...extra)
+    }
     await this.#ask('flush')
   }
 
@@ -100,10 +100,16 @@ export class ForeignClient implements AsyncDisposable {
     await closed
   }
 
-  async #ask(command: string): Promise<void> {
+  /** Sets the offsets of a group without members to the beginning, as an operator would. */
+  async rewind(groupId: string): Promise<void> {
+    await this.#ask('rewind', groupId)
+  }
+
+  async #ask(...words: readonly string[]): Promise<void> {
+    const [command = '', ...more] = words
     const id = String((this.#asked += 1))
     const answered = this.#answer(id)
-    this.#say(command, id)
+    this.#say(command, id, ...more)
     await answered
   }
 

@@ -37,12 +37,9 @@ export class MailonceInstance implements AsyncDisposable {
     return false
   }
 
-  /** Set when it ended by itself: not by a signal, and not yet asked to. */
-  get failure(): string | undefined {
-    const { exitCode } = this.#child
-    return exitCode === null || exitCode === 0
-      ? undefined
-      : `exit code ${exitCode}: ${this.#stderr}`
+  /** How often it has logged this event. */
+  count(event: string): number {
+    return this.log.filter(line => line['event'] === event).length
   }
 
   /** The status of one of its own HTTP addresses. */

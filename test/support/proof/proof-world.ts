@@ -9,22 +9,19 @@ import { ForeignAvro } from './foreign-avro.ts'
 import { ForeignClient } from './foreign-client.ts'
 import { MailonceInstance } from './mailonce-instance.ts'
 import { Outcomes, outcomeTopics } from './outcomes.ts'
+import { type PlannedRecord, type PlannedRequest, recordsOf } from './request-load.ts'
 import { runMailonce } from './run-mailonce.ts'
+
+/** Flags of `run`, without their dashes; `true` for one that takes no value. */
+export type Settings = Readonly<Record<string, string | true>>
 
 export interface Servers {
   readonly kafka: string
   readonly registryUrl: string
 }
 
-/** Where a request is written to; left out, Kafka's own partitioner decides by the request id. */
-export interface Placement {
-  readonly partition?: number
-  readonly key?: Buffer | null
-}
-
 /** What tests share that share a broker: a second application on the same topics would mail everything again. */
 export const applicationId = 'proof'
-export const partitions = 6
 
 /**
  * The whole product among real parts: instances as processes, a counting relay, and Apache's client as the other teams.
@@ -73,14 +70,23 @@ export class ProofWorld implements AsyncDisposable {
   }
 
   /** Starts an instance with a state directory of its own name; killed at the end, if it still runs then. */
-  run(name: string, ...flags: readonly string[]): MailonceInstance {
-    const { kafka, registryUrl } = this.servers
-    const instance = new MailonceInstance([
-      ...['--kafka', kafka, '--schema-registry', registryUrl, '--smtp', this.relay.url],
-      ...['--application-id', applicationId, '--instance-id', name],
-      ...['--state-dir', this.stateDirectory(name), '--http', '127.0.0.1:0'],
-      ...['--from', 'proof@example.org', '--session-timeout', '6s', ...flags],
-    ])
+  run(name: string, settings: Settings = {}): MailonceInstance {
+    const flags: Settings = {
+      kafka: this.servers.kafka,
+      'schema-registry': this.servers.registryUrl,
+      smtp: this.relay.url,
+      'application-id': applicationId,
+      'instance-id': name,
+      'state-dir': this.stateDirectory(name),
+      http: '127.0.0.1:0',
+      from: 'proof@example.org',
+      'session-timeout': '6s',
+      ...settings,
+    }
+    const argv = Object.entries(flags).flatMap(([flag, value]) =>
+      value === true ? [`--${flag}`] : [`--${flag}`, value],
+    )
+    const instance = new MailonceInstance(argv)
     return this.#resources.use(instance)
   }
 
@@ -88,11 +94,9 @@ export class ProofWorld implements AsyncDisposable {
     return join(this.stateRoot, name)
   }
 
-  async publish(
-    requests: readonly { readonly request: EmailRequested; readonly placement?: Placement }[],
-  ): Promise<void> {
+  async publish(records: readonly PlannedRecord[]): Promise<void> {
     await this.client.publish(
-      requests.map(({ request, placement = {} }) => ({
+      records.map(({ request, placement }) => ({
         topic: topicNames.requested,
         key: Buffer.from(request.requestId),
         value: this.encode(request),
@@ -114,11 +118,31 @@ export class ProofWorld implements AsyncDisposable {
   }
 
   /** Every one of these requests has ended. */
-  async untilEnded(requestIds: readonly string[], withinMs = 90_000): Promise<void> {
-    const open = (): string[] => requestIds.filter(id => this.outcomes.endsOf(id).length === 0)
+  async untilEnded(planned: readonly PlannedRecord[], withinMs = 90_000): Promise<void> {
+    const open = (): string[] =>
+      planned
+        .map(each => each.request.requestId)
+        .filter(id => this.outcomes.endsOf(id).length === 0)
     await eventually('every request has ended', () => open().length === 0, {
       withinMs,
       seen: () => ({ open: open().length, first: open().slice(0, 5) }),
+    })
+  }
+
+  /** Everybody who asked for a callback has got it, and one more for an end that was revised. */
+  async untilCalledBack(planned: readonly PlannedRequest[]): Promise<void> {
+    const waiting = (): PlannedRequest[] =>
+      planned.filter(each => {
+        const { requestId } = each.request
+        const callbacks = this.outcomes.callbacksOf(requestId)
+        const revised = callbacks.some(({ outcome }) => outcome === 'IN_DOUBT')
+          ? this.outcomes.endsOf(requestId).length - 1
+          : 0
+        const asked = recordsOf([each]).filter(({ request }) => request.callback).length
+        return callbacks.length < asked + revised
+      })
+    await eventually('every callback has come', () => waiting().length === 0, {
+      seen: () => ({ waiting: waiting().length, first: waiting()[0]?.request.requestId }),
     })
   }
 
