@@ -1,0 +1,183 @@
+import { topicNames } from '../../../src/email/topic-names.ts'
+import type { Random } from '../../../src/random.ts'
+import { noFaults } from '../../../src/testing/fault-injector.ts'
+import { type Alteration, unaltered } from './alterations.ts'
+import { partitions } from './business-systems.ts'
+import { applicationId, type EmailMachine } from './email-machine.ts'
+import { EmailWorld } from './email-world.ts'
+import { type TroubleRates, troubles } from './mail-relay.ts'
+import { isAtRest } from './promises.ts'
+
+const chaosSteps = 22
+/** After everything has healed: retries, doubts and time-outs take their time, but not for ever. */
+const restMaxMs = 300_000
+
+/** One seeded life: everything goes wrong for a while; then everything heals, and everything must end. */
+export async function liveThrough(
+  seed: number,
+  alteration: Alteration = unaltered,
+): Promise<EmailWorld> {
+  const world = new EmailWorld({ seed, inDoubt: seed % 3 === 0 ? 'resend' : 'hold', alteration })
+  const { simulation, business, relay, machines } = world
+  const { random, faults } = simulation
+  relay.rates = troubleRates(random)
+  const rate = (max: number): number => (random.next() < 0.5 ? 0 : random.next() * max)
+  faults.rates = {
+    lostRequest: rate(0.03),
+    lostReply: rate(0.03),
+    slowRequest: rate(0.04),
+    slowReply: rate(0.04),
+    slowMsMax: 12_000,
+  }
+  machines[0]!.start()
+  for (let step = 0; step < chaosSteps; step += 1) {
+    business.publish()
+    business.publish()
+    disturb(world)
+    await pass(world)
+  }
+  faults.rates = noFaults
+  relay.heal()
+  for (const machine of machines) {
+    machine.disk.full = false
+    machine.resume()
+  }
+  await comeToRest(world)
+  return world
+}
+
+/** Mostly moments, in which things overlap; sometimes long enough for sessions and transactions to run out. */
+async function pass(world: EmailWorld): Promise<void> {
+  const { simulation } = world
+  const { random } = simulation
+  const kind = random.next()
+  const withinMs = random.next() * (kind < 0.6 ? 80 : kind < 0.85 ? 1500 : 14_000)
+  // Half of the time it is broken off in the middle of something.
+  const stepsMax = random.next() < 0.5 ? 1 + Math.floor(random.next() * 150) : 1_000_000
+  await simulation.run({ withinMs, stepsMax })
+}
+
+async function comeToRest(world: EmailWorld): Promise<void> {
+  const { simulation, machines } = world
+  const endMs = simulation.clock.monotonicMs() + restMaxMs
+  while (simulation.clock.monotonicMs() < endMs) {
+    // A supervisor starts again what has ended; a machine may be lost for good, but not all.
+    if (machines.every(each => !each.isUp)) machines[0]!.start()
+    await simulation.run({ withinMs: 3000 })
+    if (isAtRest(world)) break
+  }
+  // Late evidence may still revise an end.
+  await simulation.run({ withinMs: 25_000 })
+}
+
+function troubleRates(random: Random): TroubleRates {
+  return Object.fromEntries(
+    troubles.flatMap(trouble =>
+      random.next() < (trouble.startsWith('dot') ? 0.5 : 0.75)
+        ? []
+        : [[trouble, random.next() * 0.3] as const],
+    ),
+  )
+}
+
+type Disturbance = readonly [
+  weight: number,
+  disturb: (world: EmailWorld, machine: EmailMachine) => void,
+]
+
+const disturbances: readonly Disturbance[] = [
+  [30, () => undefined],
+  [25, (_world, machine) => (machine.isUp ? machine.kill() : machine.start())],
+  [15, (_world, machine) => (machine.isUp ? machine.resume() : machine.start())],
+  [8, (_world, machine) => machine.pause('awake')],
+  [5, (_world, machine) => machine.pause('suspended')],
+  [3, (_world, machine) => machine.stop()],
+  [4, loseDisk],
+  [4, corruptStore],
+  [2, (_world, machine) => void (machine.disk.full = !machine.disk.full)],
+  [4, expelMember],
+  [4, breakBroker],
+  [2, setOffsetsBack],
+]
+
+function disturb(world: EmailWorld): void {
+  const { simulation, machines } = world
+  const { random } = simulation
+  const machine = machines[Math.floor(random.next() * machines.length)]!
+  const total = disturbances.reduce((sum, [weight]) => sum + weight, 0)
+  let left = random.next() * total
+  for (const [weight, act] of disturbances) {
+    left -= weight
+    if (left < 0) return act(world, machine)
+  }
+}
+
+function loseDisk(world: EmailWorld, machine: EmailMachine): void {
+  machine.kill()
+  if (machine.disk.contents.stores.size > 0) world.reached.note('disk lost')
+  machine.disk.lose()
+  machine.start()
+}
+
+function corruptStore({ simulation, reached }: EmailWorld, { disk }: EmailMachine): void {
+  const paths = [...disk.contents.stores.keys()]
+  const path = paths[Math.floor(simulation.random.next() * paths.length)]
+  if (path === undefined) return
+  reached.note('store corrupted')
+  const [taskId = '', store = ''] = path.split('/')
+  disk.corrupt(taskId, store)
+}
+
+function expelMember({ simulation, group, reached }: EmailWorld): void {
+  const { members } = group
+  const member = members[Math.floor(simulation.random.next() * members.length)]
+  if (member === undefined) return
+  reached.note('member expelled')
+  group.remove(member.memberId, 'the test expels it')
+}
+
+function breakBroker({ simulation, reached }: EmailWorld): void {
+  const { random, faults } = simulation
+  const partition = Math.floor(random.next() * partitions)
+  const targets = [
+    '*',
+    `group ${applicationId}`,
+    `transaction ${applicationId}-a-0`,
+    `${topicNames.sent}/${partition}`,
+    `${applicationId}-outbox-changelog/${partition}`,
+    `${applicationId}-dedup-changelog/${partition}`,
+  ]
+  reached.note('broker out')
+  faults.outage(targets[Math.floor(random.next() * targets.length)]!, random.next() * 15_000)
+}
+
+/** An operator's reset to earliest, which Kafka allows only for a group without members. */
+function setOffsetsBack(world: EmailWorld): void {
+  const { machines, simulation, group, reached } = world
+  for (const machine of machines) machine.kill()
+  const { clock, broker } = simulation
+  const topics = [
+    topicNames.requested,
+    topicNames.dedup,
+    topicNames.sent,
+    topicNames.failed,
+    `${applicationId}-requests-repartition`,
+    `${applicationId}-duplicates-repartition`,
+    `${applicationId}-send-commands`,
+  ].filter(name => broker.topic(name) !== undefined)
+  clock.schedule(16_000, () => {
+    if (group.members.length > 0) return
+    reached.note('offsets set back')
+    world.offsetsSetBack = true
+    group.offsets.set(
+      topics.flatMap(topic =>
+        Array.from({ length: partitions }, (_, partition) => ({
+          topic,
+          partition,
+          offset: 0,
+          metadata: '',
+        })),
+      ),
+    )
+  })
+}

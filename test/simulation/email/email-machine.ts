@@ -1,0 +1,122 @@
+import { emailTopology } from '../../../src/email/email-topology.ts'
+import type { Logger } from '../../../src/log.ts'
+import type { KafkaCluster } from '../../../src/runtime/ports.ts'
+import { Streams } from '../../../src/runtime/streams.ts'
+import { SimulatedDisk } from '../../../src/testing/simulated-disk.ts'
+import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
+import type { Simulation } from '../../../src/testing/simulation.ts'
+import { plainSerdes } from '../../support/email-flow.ts'
+import type { Alteration } from './alterations.ts'
+import { windowMs } from './business-systems.ts'
+import { ObservedProducer } from './observed-producer.ts'
+import { RelaySink, type RelayWorld } from './relay-sink.ts'
+
+export const applicationId = 'mailonce'
+export const outboxChangelog = `${applicationId}-outbox-changelog`
+
+export interface MachineWorld {
+  readonly simulation: Simulation
+  readonly relayWorld: RelayWorld
+  readonly inDoubt: 'hold' | 'resend'
+  readonly alteration: Alteration
+  readonly logOf: (name: string) => Logger
+  /** The transaction 1 of an attempt begins. */
+  readonly onAttempt: (process: SimulatedProcess, identity: string) => void
+  /** `run` has ended: with an error, or because it was told to. */
+  readonly onEnd: (machine: EmailMachine, error: unknown) => void
+}
+
+/** One machine: a disk that stays, and one process after another that runs the product on it. */
+export class EmailMachine {
+  readonly name: string
+  readonly disk: SimulatedDisk
+  readonly #world: MachineWorld
+  #process: SimulatedProcess | undefined
+  #streams: Streams | undefined
+
+  constructor(name: string, world: MachineWorld) {
+    this.name = name
+    this.disk = new SimulatedDisk(world.simulation.network)
+    this.#world = world
+  }
+
+  get isUp(): boolean {
+    return this.#process?.alive === true
+  }
+
+  get isPaused(): boolean {
+    return this.#process?.status === 'paused'
+  }
+
+  start(): void {
+    const { simulation, relayWorld, inDoubt, alteration, logOf } = this.#world
+    const process = simulation.startProcess(this.name)
+    const own = {
+      cluster: this.#observed(simulation.connect(process), process),
+      stateDirectory: this.disk.mount(process),
+      journal: this.disk.openJournal(process),
+      clock: process.clock,
+      sink: new RelaySink(relayWorld, process),
+    }
+    const parts = alteration.parts?.(own, { simulation, process }) ?? own
+    const { cluster, stateDirectory, journal, clock, sink } = parts
+    const topology = emailTopology({
+      serdes: plainSerdes,
+      sink,
+      dedupWindowMs: windowMs,
+      inDoubt,
+      retryDelaysMs: [1000, 2000, 4000],
+    })
+    const streams = new Streams(
+      alteration.topology?.(topology) ?? topology,
+      { applicationId, instanceId: this.name },
+      {
+        cluster,
+        stateDirectory,
+        journal,
+        clock,
+        random: simulation.random,
+        log: logOf(this.name),
+      },
+    )
+    this.#process = process
+    this.#streams = streams
+    const end = (error: unknown): void => {
+      process.kill()
+      this.#world.onEnd(this, error)
+    }
+    streams.run().then(() => end(undefined), end)
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    this.#process?.kill()
+  }
+
+  /** SIGTERM. */
+  stop(): void {
+    void this.#streams?.stop(20_000)
+  }
+
+  pause(machine: 'awake' | 'suspended'): void {
+    this.#process?.pause(machine)
+  }
+
+  resume(): void {
+    this.#process?.resume()
+  }
+
+  #observed(cluster: KafkaCluster, process: SimulatedProcess): KafkaCluster {
+    return {
+      admin: cluster.admin,
+      createFetcher: options => cluster.createFetcher(options),
+      createMember: options => cluster.createMember(options),
+      createProducer: options =>
+        new ObservedProducer(cluster.createProducer(options), outboxChangelog, ({ plan }) =>
+          this.#world.onAttempt(process, plan.identity),
+        ),
+      close: () => cluster.close(),
+      [Symbol.asyncDispose]: () => cluster.close(),
+    }
+  }
+}

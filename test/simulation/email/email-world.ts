@@ -1,0 +1,133 @@
+import { nameOf } from '../../../src/email/identity.ts'
+import type { EmailCallback, EmailFailed, EmailSent } from '../../../src/email/records.ts'
+import { topicNames } from '../../../src/email/topic-names.ts'
+import { describeError, errorCodeOf } from '../../../src/errors.ts'
+import type { Logger } from '../../../src/log.ts'
+import type { ConsumedRecord } from '../../../src/runtime/ports.ts'
+import type { Serde } from '../../../src/serde.ts'
+import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
+import { Simulation } from '../../../src/testing/simulation.ts'
+import { plainSerdes } from '../../support/email-flow.ts'
+import { type Alteration, unaltered } from './alterations.ts'
+import { BusinessSystems, partitions } from './business-systems.ts'
+import { applicationId, EmailMachine } from './email-machine.ts'
+import { MailRelay } from './mail-relay.ts'
+import { Reached } from './reached.ts'
+
+export interface EmailWorldOptions {
+  readonly seed: number
+  /** Of requests that leave it open. */
+  readonly inDoubt: 'hold' | 'resend'
+  readonly alteration?: Alteration
+}
+
+const machineNames = ['a', 'b', 'c']
+/** What an attempt may take from its transaction 1 to its dot, milliseconds; the wall clock has no fractions. */
+const dotMaxMs = 5001
+
+/** The whole product on three machines, a relay, and business systems. */
+export class EmailWorld {
+  readonly simulation: Simulation
+  readonly reached = new Reached()
+  readonly relay: MailRelay
+  readonly business: BusinessSystems
+  readonly machines: readonly EmailMachine[]
+  readonly inDoubt: 'hold' | 'resend'
+  /** Promises that were seen to break while they broke. */
+  readonly broken: string[] = []
+  /** Somebody has set the group's offsets back to the beginning. */
+  offsetsSetBack = false
+  readonly #attemptsBegun = new Map<SimulatedProcess, Map<string, number>>()
+
+  constructor({ seed, inDoubt, alteration = unaltered }: EmailWorldOptions) {
+    const simulation = new Simulation({ seed })
+    const { clock, random, broker } = simulation
+    this.simulation = simulation
+    this.inDoubt = inDoubt
+    this.relay = new MailRelay(clock, random, this.reached)
+    this.business = new BusinessSystems(broker, random)
+    const appendTime = new Set<string>([topicNames.requested, topicNames.dedup])
+    for (const name of Object.values(topicNames))
+      broker.createTopic({
+        name,
+        partitions,
+        configs: appendTime.has(name) ? { 'message.timestamp.type': 'LogAppendTime' } : {},
+      })
+    const world = {
+      simulation,
+      inDoubt,
+      alteration,
+      relayWorld: {
+        relay: this.relay,
+        random,
+        schedule: (delayMs: number, callback: () => void) => void clock.schedule(delayMs, callback),
+        onDot: (process: SimulatedProcess, identity: string) => this.#onDot(process, identity),
+        note: (path: string) => this.reached.note(path),
+      },
+      logOf: (name: string) => this.#logOf(name),
+      onAttempt: (process: SimulatedProcess, identity: string) => {
+        const begun = this.#attemptsBegun.get(process) ?? new Map<string, number>()
+        this.#attemptsBegun.set(process, begun.set(identity, clock.monotonicMs()))
+      },
+      onEnd: (machine: EmailMachine, error: unknown) => this.#onEnd(machine, error),
+    }
+    this.machines = machineNames.map(name => new EmailMachine(name, world))
+  }
+
+  /** Committed records of a topic, as a subscriber sees them, partition by partition. */
+  committed(topic: string): ConsumedRecord[] {
+    const { broker } = this.simulation
+    const count = broker.topic(topic)?.partitions ?? 0
+    return Array.from({ length: count }, (_, partition) => {
+      const log = broker.log({ topic, partition })
+      return log.readCommitted(log.startOffset, Infinity)!.records
+    }).flat()
+  }
+
+  sent(): EmailSent[] {
+    return this.#read(topicNames.sent, plainSerdes.sent)
+  }
+
+  failed(): EmailFailed[] {
+    return this.#read(topicNames.failed, plainSerdes.failed)
+  }
+
+  callbacks(): EmailCallback[] {
+    return this.#read(topicNames.callback, plainSerdes.callback)
+  }
+
+  #read<Value>(topic: string, serde: Serde<Value>): Value[] {
+    return this.committed(topic).map(record => serde.deserialize(record.value!))
+  }
+
+  #onDot(process: SimulatedProcess, identity: string): void {
+    const begunMs = this.#attemptsBegun.get(process)?.get(identity)
+    const ageMs = this.simulation.clock.monotonicMs() - (begunMs ?? -Infinity)
+    if (ageMs < dotMaxMs) return
+    const { requestId } = nameOf(identity)
+    const late = begunMs === undefined ? 'without a transaction 1' : `${Math.round(ageMs)} ms late`
+    this.broken.push(`${requestId}: a dot of ${process.id} ${late}`)
+  }
+
+  /** A full disk and a false alarm about the instance id end a process; its supervisor starts it again. */
+  #onEnd(machine: EmailMachine, error: unknown): void {
+    const code = errorCodeOf(error) ?? 'none'
+    this.simulation.story.tell(machine.name, `ended: ${describeError(error)}`)
+    if (error === undefined) this.reached.note('stopped in order')
+    else if (code === 'DISK_FULL' || code === 'INSTANCE_ID_IN_USE') this.reached.note(code)
+    else this.broken.push(`${machine.name} failed: ${code} ${describeError(error)}`)
+  }
+
+  #logOf(name: string): Logger {
+    const say = (fields: Readonly<Record<string, unknown>>, message = ''): void => {
+      const { event, code } = fields
+      this.reached.note([event, code].filter(each => typeof each === 'string').join(' '))
+      this.simulation.story.tell(name, `${message} ${JSON.stringify(fields)}`)
+    }
+    return { debug: say, info: say, warn: say, error: say }
+  }
+
+  get group() {
+    return this.simulation.broker.group(applicationId)
+  }
+}

@@ -1,0 +1,118 @@
+import type { Random } from '../../../src/random.ts'
+import type { ManualClock } from '../../../src/testing/manual-clock.ts'
+import type { Reached } from './reached.ts'
+
+/** What a relay can do wrong, by the phase in which it does it. */
+export const troubles = [
+  'unreachable',
+  'greets-never',
+  'mail-4yz',
+  'mail-5yz',
+  'mail-421',
+  'mail-drop',
+  'rcpt-4yz',
+  'rcpt-drop',
+  'data-4yz',
+  'data-5yz',
+  'data-drop',
+  'slow-before-dot',
+  'held-drop',
+  'dot-4yz',
+  'dot-5yz',
+  'dot-drop-before-taking',
+  'dot-drop-after-taking',
+  'dot-silence-before-taking',
+  'dot-silence-after-taking',
+  'dot-late-250',
+] as const
+
+export type Trouble = (typeof troubles)[number]
+
+/** Shares of all tries that get to the phase, 0 to 1. */
+export type TroubleRates = Readonly<Partial<Record<Trouble, number>>>
+
+/** One mail with its final dot. */
+export interface DottedMail {
+  readonly identity: string
+  readonly messageId: string
+  readonly recipients: readonly string[]
+}
+
+/** The relay's word on the dot; `closed`: the connection ended without one. */
+export type DotAnswer = '250 ok' | '451 later' | '554 no' | 'closed'
+
+/** What stands on the other side for all machines: it says what it likes and counts what it has taken. */
+export class MailRelay {
+  /** Times each recipient got each request's mail, by `identity address`. */
+  readonly taken = new Map<string, number>()
+  /** Message-IDs seen with each request. */
+  readonly messageIds = new Map<string, Set<string>>()
+  rates: TroubleRates = {}
+  readonly #clock: ManualClock
+  readonly #random: Random
+  readonly #reached: Reached
+  readonly #silent = new Set<() => void>()
+
+  constructor(clock: ManualClock, random: Random, reached: Reached) {
+    this.#clock = clock
+    this.#random = random
+    this.#reached = reached
+  }
+
+  draw(trouble: Trouble): boolean {
+    const share = this.rates[trouble] ?? 0
+    if (share === 0 || this.#random.next() >= share) return false
+    this.#reached.note(trouble)
+    return true
+  }
+
+  /** Milliseconds of one reply. */
+  latencyMs(): number {
+    return this.#random.next() * 5
+  }
+
+  /** Between half and all of it, milliseconds. */
+  longMs(max: number): number {
+    return max * (0.5 + 0.5 * this.#random.next())
+  }
+
+  timesTaken(identity: string, address: string): number {
+    return this.taken.get(`${identity} ${address}`) ?? 0
+  }
+
+  /** The dot has arrived. `answer` is called once, or never by a relay that is silent until its client gives up. */
+  receive(mail: DottedMail, answer: (answer: DotAnswer) => void): void {
+    this.#seen(mail)
+    if (this.draw('dot-4yz')) return answer('451 later')
+    if (this.draw('dot-5yz')) return answer('554 no')
+    if (this.draw('dot-drop-before-taking')) return answer('closed')
+    if (this.draw('dot-silence-before-taking')) return this.#fallSilent(answer)
+    for (const recipient of mail.recipients) {
+      const key = `${mail.identity} ${recipient}`
+      this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
+    }
+    if (this.draw('dot-drop-after-taking')) return answer('closed')
+    if (this.draw('dot-silence-after-taking')) return this.#fallSilent(answer)
+    const lateMs = this.draw('dot-late-250') ? this.longMs(20_000) : 0
+    this.#clock.schedule(lateMs, () => answer('250 ok'))
+  }
+
+  /** From now on it does what it should; what is silent is closed within seconds. */
+  heal(): void {
+    this.rates = {}
+    for (const close of this.#silent) this.#clock.schedule(this.longMs(5000), close)
+    this.#silent.clear()
+  }
+
+  #fallSilent(answer: (answer: DotAnswer) => void): void {
+    const close = (): void => answer('closed')
+    const kind = this.#random.next()
+    if (kind < 0.5) this.#clock.schedule(this.longMs(60_000), close)
+    else this.#silent.add(close)
+  }
+
+  #seen({ identity, messageId }: DottedMail): void {
+    const known = this.messageIds.get(identity) ?? new Set<string>()
+    this.messageIds.set(identity, known.add(messageId))
+  }
+}

@@ -1,0 +1,32 @@
+import { brokenCallbackPromises } from './callback-promises.ts'
+import { brokenDeadLetterPromises } from './dead-letter-promises.ts'
+import type { EmailWorld } from './email-world.ts'
+import { brokenEndPromises } from './end-promises.ts'
+import { brokenMailPromises } from './mail-promises.ts'
+import { requestHistories } from './request-histories.ts'
+import { brokenDiskPromises, brokenStatePromises } from './store-promises.ts'
+
+/** What must be true of a world that has come to rest; each broken promise is one line. */
+export async function brokenPromises(world: EmailWorld): Promise<string[]> {
+  const histories = requestHistories(world)
+  return [
+    ...world.broken,
+    ...histories.flatMap(each => brokenEndPromises(each, world.offsetsSetBack)),
+    ...histories.flatMap(each => brokenMailPromises(each, world.relay)),
+    ...brokenCallbackPromises(histories, world),
+    ...brokenDeadLetterPromises(world),
+    ...brokenStatePromises(histories, world),
+    ...(await brokenDiskPromises(world)),
+  ]
+}
+
+/** Everything that was asked for has ended, and everybody who asked has been told. */
+export function isAtRest(world: EmailWorld): boolean {
+  const histories = requestHistories(world)
+  const deadLetters = brokenDeadLetterPromises(world)
+  return (
+    histories.every(each => brokenEndPromises(each, true).length === 0) &&
+    deadLetters.length === 0 &&
+    brokenCallbackPromises(histories, world).length === 0
+  )
+}

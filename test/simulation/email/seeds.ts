@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { liveThrough } from './chaos.ts'
+import { brokenPromises } from './promises.ts'
+import { Reached } from './reached.ts'
+
+/** Replays one seed and tells its story: `SEED=17 npx vitest run test/simulation`. */
+const only = process.env['SEED']
+/** For nights: `SEEDS=100000 SEED_START=1 npx vitest run test/simulation/email --testTimeout=0`. */
+const count = Number(process.env['SEEDS'] ?? 400)
+const start = Number(process.env['SEED_START'] ?? 1)
+
+const files = 2
+const blockSize = 50
+
+/** What a default run must come by at least once; otherwise the chaos has gone tame. */
+const paths: readonly string[] = []
+
+/** This file's share of the seeds: files run side by side. */
+export function testSeeds(file: 0 | 1): void {
+  const seeds = only
+    ? [Number(only)].filter(() => file === 0)
+    : Array.from(
+        { length: Math.ceil((count - file) / files) },
+        (_, index) => start + index * files + file,
+      )
+  const reached = new Reached()
+
+  for (let at = 0; at < seeds.length; at += blockSize) {
+    const block = seeds.slice(at, at + blockSize)
+    test(`seeds ${block[0]} to ${block.at(-1)}: every promise holds, whatever breaks`, async () => {
+      const failures: string[] = []
+      for (const seed of block) {
+        const world = await liveThrough(seed)
+        const broken = await brokenPromises(world)
+        reached.add(world.reached)
+        if (broken.length > 0) failures.push(failure(seed, broken, String(world.simulation.story)))
+      }
+      expect(failures.join('\n')).toBe('')
+    })
+  }
+
+  test.skipIf(only !== undefined || count < 2000)(
+    'the chaos gets to every place that matters',
+    () => {
+      expect(paths.filter(path => !reached.counts.has(path))).toEqual([])
+    },
+  )
+}
+
+function failure(seed: number, broken: readonly string[], story: string): string {
+  const lines = broken.slice(0, 10).map(each => `  ${each}`)
+  const more = only ? story : `replay it with: SEED=${seed} npx vitest run test/simulation/email`
+  return [`seed ${seed} breaks ${broken.length} promises:`, ...lines, more].join('\n')
+}
