@@ -153,29 +153,6 @@ export function fetcherContract(open: OpenScene): void {
     await scene.world.until(() => fetcher.poll().length > 0)
   })
 
-  test('no partition starves when another one alone fills every response', async () => {
-    const scene = await open()
-    const producer = await scene.producer()
-    await write(scene, scene.record('few', 1))
-    await scene.settle(producer.init())
-    // One batch each, and each as large as a response may be.
-    for (let index = 0; index < 10; index += 1)
-      await scene.settle(producer.send([scene.record(`many-${index}`)]))
-    await scene.settle(producer.commit())
-    const fetcher = scene.fetcher({ maxBytesPerPartition: 1, maxBytes: 1 })
-    const seen: string[] = []
-    fetcher.onReady(() => {
-      for (const batch of fetcher.poll())
-        for (const record of batch.records) seen.push(String(record.value))
-    })
-
-    fetcher.assign(scene.at, 0)
-    fetcher.assign({ topic: scene.topic, partition: 1 }, 0)
-    await scene.world.until(() => seen.length === 11)
-
-    expect(seen.at(-1)).not.toBe('few')
-  })
-
   test('a closed fetcher says so', async () => {
     const scene = await open()
     const fetcher = scene.fetcher()

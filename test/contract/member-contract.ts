@@ -56,9 +56,10 @@ export function memberContract(open: OpenScene): void {
     expect(offsets.get(`${scene.topic}/0`)?.offset).toBe(3)
   })
 
-  test('a member that leaves makes the others rebalance', async () => {
+  test('a member that leaves makes the others rebalance, long before its session ends', async () => {
     const scene = await open()
-    const [first, second] = [scene.member(), scene.member()]
+    const options = { sessionTimeoutMs: 60_000 }
+    const [first, second] = [scene.member(options), scene.member(options)]
     await scene.settle(scene.join(first))
     const joining = scene.join(second)
     await scene.world.until(() => first.status === 'rebalancing')
@@ -74,7 +75,7 @@ export function memberContract(open: OpenScene): void {
 
   test('a member that does not join in time is lost, and may join anew', async () => {
     const scene = await open()
-    const options = { rebalanceTimeoutMs: 1500 }
+    const options = { rebalanceTimeoutMs: 1500, sessionTimeoutMs: 60_000 }
     const [first, second] = [scene.member(options), scene.member(options)]
     await scene.settle(scene.join(first))
 
@@ -110,8 +111,9 @@ export function memberContract(open: OpenScene): void {
 
   test('a static member that leaves for good makes the others rebalance', async () => {
     const scene = await open()
-    const leaving = scene.member({ groupInstanceId: 'instance-1' })
-    const other = scene.member({ groupInstanceId: 'instance-2' })
+    const options = { sessionTimeoutMs: 60_000 }
+    const leaving = scene.member({ groupInstanceId: 'instance-1', ...options })
+    const other = scene.member({ groupInstanceId: 'instance-2', ...options })
     await scene.settle(scene.join(leaving))
     const joining = scene.join(other)
     await scene.world.until(() => leaving.status === 'rebalancing')
