@@ -17,8 +17,9 @@ export interface TaskStore {
 }
 
 /**
- * The outbox as its engine sees it. `read` may return a value older than a commit that ended while the disk was read: the engine
- * knows which requests it has touched meanwhile, and takes only those it has not.
+ * The outbox as its engine sees it. `read` answers with what was true when it was called: the overlays are looked at before the
+ * disk is waited for, because a commit that ends meanwhile moves their entries to a disk that has been read already. What is
+ * written while it waits the engine knows itself.
  */
 export function outboxOf({ overlaid, backend, definition }: TaskStore): OutboxStore {
   const store = overlaid as OverlaidStore<Delivery>
@@ -28,10 +29,14 @@ export function outboxOf({ overlaid, backend, definition }: TaskStore): OutboxSt
     delete: key => store.delete(key),
     scanCommitted: (prefix, afterKey, limit) => store.scanCommitted(prefix, afterKey, limit),
     read: async keys => {
-      const fromDisk = await backend.getMany(keys)
+      const known = keys.map(key => (store.isLoaded(key) ? { value: store.get(key) } : undefined))
+      const missing = keys.filter((_key, index) => known[index] === undefined)
+      const fromDisk = await backend.getMany(missing)
+      const read = new Map(missing.map((key, index) => [key, fromDisk[index]]))
       return keys.map((key, index) => {
-        if (store.isLoaded(key)) return store.get(key)
-        const bytes = fromDisk[index]
+        const overlaid = known[index]
+        if (overlaid) return overlaid.value
+        const bytes = read.get(key)
         return bytes === undefined ? undefined : (definition.value.deserialize(bytes) as Delivery)
       })
     },
