@@ -1,6 +1,12 @@
+interface Entry {
+  readonly dueMs: number
+  readonly order: number
+  readonly id: string
+}
+
 /** A binary heap of (due time, id): the earliest first, ties in the order of arrival. Removing is lazy: the caller skips what is no longer waiting. */
 export class DueQueue {
-  readonly #entries: { readonly dueMs: number; readonly order: number; readonly id: string }[] = []
+  #entries: Entry[] = []
   #order = 0
 
   get size(): number {
@@ -32,8 +38,17 @@ export class DueQueue {
     return taken
   }
 
+  /** Forgets what nobody waits for any more: of each id only the first entry stays that is still wanted. */
+  keep(isWanted: (dueMs: number, id: string) => boolean): void {
+    const kept = new Map<string, Entry>()
+    // In order they are a heap already.
+    for (const entry of this.#entries.toSorted(inOrder))
+      if (!kept.has(entry.id) && isWanted(entry.dueMs, entry.id)) kept.set(entry.id, entry)
+    this.#entries = [...kept.values()]
+  }
+
   clear(): void {
-    this.#entries.length = 0
+    this.#entries = []
   }
 
   #pop(): string {
@@ -54,9 +69,7 @@ export class DueQueue {
   }
 
   #before(left: number, right: number): boolean {
-    const a = this.#entries[left]!
-    const b = this.#entries[right]!
-    return a.dueMs === b.dueMs ? a.order < b.order : a.dueMs < b.dueMs
+    return inOrder(this.#entries[left]!, this.#entries[right]!) < 0
   }
 
   #swap(left: number, right: number): void {
@@ -65,4 +78,8 @@ export class DueQueue {
     entries[left] = entries[right]!
     entries[right] = held
   }
+}
+
+function inOrder(a: Entry, b: Entry): number {
+  return a.dueMs - b.dueMs || a.order - b.order
 }

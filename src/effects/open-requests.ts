@@ -17,10 +17,16 @@ export interface OpenRequest {
   flight: Flight | undefined
   /** Guards timers: an entry of the due queue counts only if it matches. */
   dueMs: number
+  /** From then on it ends without being tried; Infinity: never. */
+  readonly expiresAtMs: number
+  /** Times its bytes were asked for: an answer to an earlier time is old. */
+  loads: number
 }
 
 /** Requests whose bytes stay in memory while they wait for their turn. */
 const retainedMax = 2000
+/** Timers and places in line without a purpose that do no harm yet. */
+const pointlessMax = 1024
 
 /** All open requests of one task, in memory: what is next, and when. */
 export class OpenRequests {
@@ -35,6 +41,13 @@ export class OpenRequests {
 
   get size(): number {
     return this.#all.size
+  }
+
+  /** Timers and places in line, those without a purpose included. */
+  get entryCount(): number {
+    let count = this.#timers.size
+    for (const [priority, line] of this.#ready) count += line.length - this.#heads.get(priority)!
+    return count
   }
 
   get readyCount(): number {
@@ -73,21 +86,19 @@ export class OpenRequests {
 
   /** Puts the request where its delivery state says. `attempting` is left to the caller. */
   place(delivery: Delivery): OpenRequest {
-    const { identity } = delivery.plan
-    const open = this.#enter(identity, delivery.plan.priority)
+    const open = this.#enter(delivery.plan)
     if (delivery.state.kind === 'waiting') {
       open.stage = 'timer'
       open.delivery = undefined
       open.dueMs = delivery.state.dueMs
-      this.#timers.push(open.dueMs, identity)
+      this.#pushTimer(open, open.dueMs)
     } else if (delivery.state.kind === 'attempting') {
       open.stage = 'doubt'
       open.delivery = delivery
     } else {
       open.delivery = delivery
       this.#makeReady(open)
-      const { expiresAtMs } = delivery.plan
-      if (expiresAtMs !== null) this.#timers.push(expiresAtMs, identity)
+      this.#pushTimer(open, open.expiresAtMs)
     }
     return open
   }
@@ -98,8 +109,24 @@ export class OpenRequests {
     this.#makeReady(open)
   }
 
+  /** First in line, with its bytes: its turn had come when they were asked for. */
+  makeNext(open: OpenRequest, delivery: Delivery): void {
+    this.#leave(open)
+    open.stage = 'ready'
+    open.delivery = delivery
+    this.#readyCount += 1
+    this.#retained += 1
+    const { line, head } = this.#lineOf(open.priority)
+    if (head === 0) line.unshift(open.identity)
+    else {
+      line[head - 1] = open.identity
+      this.#heads.set(open.priority, head - 1)
+    }
+  }
+
   setStage(open: OpenRequest, stage: 'loading' | 'flying'): void {
     this.#leave(open)
+    if (stage === 'loading') open.loads += 1
     open.stage = stage
   }
 
@@ -107,13 +134,19 @@ export class OpenRequests {
     return this.#timers.nextDueMs
   }
 
-  /** Waiting ones that are due become ready; returns ready ones whose expiry is due: they must end although nobody has room for them. */
+  /** Waiting ones that are due become ready; returns those whose expiry is due: they must end although nobody has room for them. */
   wakeDue(nowMs: number, limit: number): OpenRequest[] {
     const expired: OpenRequest[] = []
     for (const identity of this.#timers.takeDue(nowMs, limit)) {
       const open = this.#all.get(identity)
-      if (open?.stage === 'timer' && open.dueMs <= nowMs) this.#makeReady(open)
-      else if (open?.stage === 'ready') expired.push(open)
+      if (open === undefined) continue
+      const isDue = open.stage === 'timer' && open.dueMs <= nowMs
+      if (!isDue && open.stage !== 'ready') continue
+      if (open.expiresAtMs <= nowMs) expired.push(open)
+      else if (isDue) {
+        this.#makeReady(open)
+        this.#pushTimer(open, open.expiresAtMs)
+      }
     }
     return expired
   }
@@ -153,7 +186,7 @@ export class OpenRequests {
     return found
   }
 
-  #enter(identity: string, priority: number): OpenRequest {
+  #enter({ identity, priority, expiresAtMs }: Delivery['plan']): OpenRequest {
     const known = this.#all.get(identity)
     if (known) {
       this.#leave(known)
@@ -166,6 +199,8 @@ export class OpenRequests {
       delivery: undefined,
       flight: undefined,
       dueMs: 0,
+      expiresAtMs: expiresAtMs ?? Infinity,
+      loads: 0,
     }
     this.#all.set(identity, open)
     return open
@@ -183,11 +218,36 @@ export class OpenRequests {
     this.#readyCount += 1
     if (open.delivery && this.#retained >= retainedMax) open.delivery = undefined
     if (open.delivery) this.#retained += 1
-    const line = this.#ready.get(open.priority)
-    if (line) line.push(open.identity)
-    else {
-      this.#ready.set(open.priority, [open.identity])
-      this.#heads.set(open.priority, 0)
-    }
+    const { line, head } = this.#lineOf(open.priority)
+    line.push(open.identity)
+    if (line.length - head > 2 * this.#readyCount + pointlessMax) this.#tidy(open.priority)
+  }
+
+  /** Requests that ended while they were ready leave their places in line behind. */
+  #tidy(priority: number): void {
+    const { line, head } = this.#lineOf(priority)
+    const places = new Set(line.slice(head))
+    const isReady = (identity: string): boolean => this.#all.get(identity)?.stage === 'ready'
+    this.#ready.set(priority, [...places].filter(isReady))
+    this.#heads.set(priority, 0)
+  }
+
+  #lineOf(priority: number): { readonly line: string[]; readonly head: number } {
+    const line = this.#ready.get(priority) ?? []
+    const head = this.#heads.get(priority) ?? 0
+    this.#ready.set(priority, line)
+    this.#heads.set(priority, head)
+    return { line, head }
+  }
+
+  /** Entries that became pointless are dropped from time to time: those of requests that ended long before their expiry would pile up. */
+  #pushTimer(open: OpenRequest, dueMs: number): void {
+    if (dueMs === Infinity) return
+    this.#timers.push(dueMs, open.identity)
+    if (this.#timers.size <= 2 * this.#all.size + pointlessMax) return
+    this.#timers.keep((atMs, identity) => {
+      const known = this.#all.get(identity)
+      return atMs === (known?.stage === 'timer' ? known.dueMs : known?.expiresAtMs)
+    })
   }
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { Delivery } from './delivery.ts'
 import { isIdle } from './delivery-machine.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
@@ -9,6 +10,12 @@ import type { OutboxWriter } from './outbox-writer.ts'
 
 const loadBatch = 64
 
+/** A request whose bytes are asked for, and for which time in its life. */
+interface Load {
+  readonly identity: string
+  readonly loads: number
+}
+
 /** Chooses what is tried next, as room allows, and takes tries back that nobody has seen. */
 export class Tries<Request> {
   readonly #options: EngineOptions<Request>
@@ -17,6 +24,8 @@ export class Tries<Request> {
   readonly #writer: OutboxWriter<Request>
   /** Read from the store because their expiry is due. */
   #expiring: OpenRequest[] = []
+  /** Requests whose bytes are being read. */
+  #loading = 0
   #epoch = 0
   #failure: Error | undefined
 
@@ -36,6 +45,8 @@ export class Tries<Request> {
   forget(): void {
     this.#epoch += 1
     this.#expiring = []
+    this.#loading = 0
+    this.#failure = undefined
   }
 
   start(emit: Emit): void {
@@ -43,7 +54,8 @@ export class Tries<Request> {
     const { clock, slots, definition } = this.#options
     const nowMs = clock.nowMs()
     const toLoad = this.#expire(nowMs, emit)
-    while (this.#open.readyCount > 0 && toLoad.length < loadBatch && slots.tryAcquire()) {
+    const hasRoom = (): boolean => this.#loading + toLoad.length < loadBatch
+    while (this.#open.readyCount > 0 && hasRoom() && slots.tryAcquire()) {
       const open = this.#open.takeReady()
       const delivery = open?.delivery
       if (open && delivery && !isExpired(delivery, nowMs)) {
@@ -64,34 +76,48 @@ export class Tries<Request> {
   }
 
   /** They end although nobody has room for them. Returns those whose bytes must be read first. */
-  #expire(nowMs: number, emit: Emit): string[] {
-    const toLoad: string[] = []
-    for (const open of [...this.#open.wakeDue(nowMs, loadBatch), ...this.#expiring.splice(0)])
+  #expire(nowMs: number, emit: Emit): Load[] {
+    const toLoad: Load[] = []
+    // What was read may have been decided by evidence since.
+    const loaded = this.#expiring.splice(0).filter(open => this.#isLoading(open))
+    for (const open of [...this.#open.wakeDue(nowMs, loadBatch), ...loaded])
       if (open.delivery) this.#writer.write(open.delivery, { kind: 'expired', nowMs }, emit)
       else toLoad.push(this.#toLoad(open))
     return toLoad
   }
 
-  #toLoad(open: OpenRequest): string {
+  #isLoading(open: OpenRequest): boolean {
+    return open.stage === 'loading' && this.#open.get(open.identity) === open
+  }
+
+  #toLoad(open: OpenRequest): Load {
     this.#open.setStage(open, 'loading')
-    return open.identity
+    return { identity: open.identity, loads: open.loads }
   }
 
   /** Brings requests back to memory whose turn has come. What has changed meanwhile is newer than what was read. */
-  async #load(identities: readonly string[]): Promise<void> {
+  async #load(loads: readonly Load[]): Promise<void> {
     const { store, clock, wake } = this.#options
     const epoch = this.#epoch
+    this.#loading += loads.length
     try {
-      const deliveries = await store.read(identities.map(openKey))
+      const deliveries = await store.read(loads.map(({ identity }) => openKey(identity)))
       if (epoch !== this.#epoch) return
-      for (const [index, identity] of identities.entries()) {
-        const open = this.#open.get(identity)
+      // The last one is put first in line first, so they come in their order.
+      for (const [index, load] of [...loads.entries()].toReversed()) {
+        const open = this.#open.get(load.identity)
         const delivery = deliveries[index]
-        if (open?.stage !== 'loading' || delivery === undefined || !isIdle(delivery)) continue
-        open.delivery = delivery
-        if (isExpired(delivery, clock.nowMs())) this.#expiring.push(open)
-        else this.#open.makeReady(open)
+        if (open?.stage !== 'loading' || open.loads !== load.loads) continue
+        assert(
+          delivery !== undefined && isIdle(delivery),
+          'what waits for its turn is in the store',
+        )
+        if (isExpired(delivery, clock.nowMs())) {
+          open.delivery = delivery
+          this.#expiring.push(open)
+        } else this.#open.makeNext(open, delivery)
       }
+      this.#loading -= loads.length
     } catch (error) {
       if (epoch === this.#epoch)
         this.#failure = error instanceof Error ? error : new Error(String(error))

@@ -180,7 +180,7 @@ test('each "not now" uses up one retry, and when none is left the request ends',
 test('chance makes a retry later, never earlier', () => {
   const event = { ...failedAt(0, { deferred: [{ target: 'a', reply: '' }] }), chance: 0.5 }
 
-  const { delivery } = deliver(queued, event as DeliveryEvent, { ...policy, jitter: 0.2 })
+  const { delivery } = deliver(queued, event, { ...policy, jitter: 0.2 })
 
   expect(delivery.state).toEqual({ kind: 'waiting', dueMs: 11_000 })
 })

@@ -1,0 +1,181 @@
+import { beforeEach, expect, test } from 'vitest'
+import type { Delivery } from '../../src/effects/delivery.ts'
+import type { EffectPlan } from '../../src/effects/effect.ts'
+import { OpenRequests } from '../../src/effects/open-requests.ts'
+import { after, attemptAt, deliveryOf } from './delivery-fixture.ts'
+
+let open: OpenRequests
+
+beforeEach(() => {
+  open = new OpenRequests()
+})
+
+const queued = (identity: string, plan: Partial<EffectPlan> = {}): Delivery =>
+  deliveryOf({ identity, ...plan })
+
+const waiting = (identity: string, dueMs: number, plan: Partial<EffectPlan> = {}): Delivery =>
+  after(queued(identity, { ...plan, notBeforeMs: dueMs }), { kind: 'accepted', nowMs: 0 }).delivery
+
+/** Takes all that is ready, in order. */
+function takeAll(): string[] {
+  const taken: string[] = []
+  for (let next = open.takeReady(); next !== undefined; next = open.takeReady()) {
+    taken.push(next.identity)
+    open.setStage(next, 'flying')
+  }
+  return taken
+}
+
+test('a request is where its state says', () => {
+  open.place(queued('q'))
+  open.place(waiting('w', 50))
+  open.place(after(queued('a'), attemptAt(0, 't-1')).delivery)
+
+  expect(['q', 'w', 'a'].map(id => open.get(id)?.stage)).toEqual(['ready', 'timer', 'doubt'])
+  expect(open.size).toBe(3)
+  expect(open.count('doubt')).toBe(1)
+  expect(open.readyCount).toBe(1)
+})
+
+test('first come, first served', () => {
+  for (const id of ['a', 'b', 'c']) open.place(queued(id))
+
+  expect(takeAll()).toEqual(['a', 'b', 'c'])
+  expect(open.readyCount).toBe(0)
+})
+
+test('the lower priority goes first, but every eighth turn is for the last', () => {
+  for (let index = 0; index < 10; index += 1) open.place(queued(`high-${index}`, { priority: 0 }))
+  for (let index = 0; index < 3; index += 1) open.place(queued(`bulk-${index}`, { priority: 2 }))
+
+  const taken = takeAll()
+
+  expect(taken[7]).toBe('bulk-0')
+  expect(taken.slice(0, 7).every(each => each.startsWith('high'))).toBe(true)
+  expect(taken.toSorted()).toHaveLength(13)
+})
+
+test('back in line is at its end; what has been deleted is stepped over', () => {
+  for (const id of ['a', 'b', 'c']) open.place(queued(id))
+
+  const first = open.takeReady()!
+  open.setStage(first, 'flying')
+  open.makeReady(first)
+  open.delete('b')
+
+  expect(takeAll()).toEqual(['c', 'a'])
+})
+
+test('a line of thousands stays in order while it is worked off', () => {
+  const ids = Array.from({ length: 5000 }, (_, index) => `r-${index}`)
+  for (const id of ids) open.place(queued(id))
+
+  expect(takeAll()).toEqual(ids)
+})
+
+test('a waiting request becomes ready at its time, not before', () => {
+  open.place(waiting('w', 50))
+
+  open.wakeDue(49, 10)
+  const early = open.readyCount
+  open.wakeDue(50, 10)
+
+  expect(early).toBe(0)
+  expect(takeAll()).toEqual(['w'])
+  expect(open.nextTimerMs).toBe(Infinity)
+})
+
+test('a timer that was set before the request changed does not count', () => {
+  open.place(waiting('w', 50))
+  open.place(waiting('w', 80))
+
+  open.wakeDue(60, 10)
+
+  expect(open.get('w')?.stage).toBe('timer')
+  expect(open.nextTimerMs).toBe(80)
+})
+
+test('an old timer of a request that is ready by now does not end it', () => {
+  open.place(waiting('w', 50))
+  open.place(queued('w'))
+
+  expect(open.wakeDue(60, 10)).toEqual([])
+  expect(open.get('w')?.stage).toBe('ready')
+})
+
+test.each([
+  { from: 'ready', delivery: queued('x', { expiresAtMs: 70 }) },
+  { from: 'waiting until its expiry', delivery: waiting('x', 70, { expiresAtMs: 70 }) },
+])('what expires without having had its turn is told: $from', ({ delivery }) => {
+  open.place(delivery)
+
+  expect(open.wakeDue(69, 10)).toEqual([])
+  expect(open.wakeDue(70, 10).map(each => each.identity)).toEqual(['x'])
+})
+
+test('what has become ready by its timer still expires', () => {
+  open.place(waiting('x', 50, { expiresAtMs: 70 }))
+
+  open.wakeDue(50, 10)
+
+  expect(open.nextTimerMs).toBe(70)
+  expect(open.wakeDue(70, 10).map(each => each.identity)).toEqual(['x'])
+})
+
+test('a request that is being tried is left alone by its expiry', () => {
+  open.place(queued('x', { expiresAtMs: 70 }))
+  open.setStage(open.takeReady()!, 'flying')
+
+  expect(open.wakeDue(70, 10)).toEqual([])
+})
+
+test('the bytes of 2000 ready requests are kept, of the others none; room comes back', () => {
+  for (let index = 0; index < 2002; index += 1) open.place(queued(`r-${index}`))
+  const kept = (): number => [...open.values()].filter(each => each.delivery).length
+
+  const first = kept()
+  for (let index = 0; index < 3; index += 1) open.setStage(open.takeReady()!, 'flying')
+  open.place(queued('late'))
+
+  expect(first).toBe(2000)
+  expect(open.get('late')?.delivery).toBeDefined()
+})
+
+test('waiting requests keep no bytes', () => {
+  open.place(waiting('w', 50))
+
+  expect(open.get('w')?.delivery).toBeUndefined()
+})
+
+test('what was read because its turn had come goes first and keeps its bytes, however many there are', () => {
+  for (let index = 0; index < 2003; index += 1) open.place(queued(`r-${index}`))
+  open.setStage(open.get('r-2001')!, 'loading')
+  open.setStage(open.get('r-2002')!, 'loading')
+
+  open.makeNext(open.get('r-2002')!, queued('r-2002'))
+  open.makeNext(open.get('r-2001')!, queued('r-2001'))
+
+  expect(open.get('r-2001')?.delivery).toBeDefined()
+  expect(takeAll().slice(0, 3)).toEqual(['r-2001', 'r-2002', 'r-0'])
+})
+
+test('timers and places in line of requests that ended do not pile up', () => {
+  for (let index = 0; index < 20_000; index += 1) {
+    open.place(queued(`r-${index}`, { expiresAtMs: 1_000_000 + index }))
+    if (index % 100 !== 0) open.delete(`r-${index}`)
+  }
+
+  expect(open.entryCount).toBeLessThan(4000)
+  expect(open.nextTimerMs).toBe(1_000_000)
+  expect(open.wakeDue(2_000_000, 1000)).toHaveLength(200)
+  expect(takeAll()).toEqual(Array.from({ length: 200 }, (_, index) => `r-${index * 100}`))
+})
+
+test('cleared, it is empty', () => {
+  open.place(queued('a', { expiresAtMs: 5 }))
+
+  open.clear()
+
+  expect([open.size, open.readyCount, open.nextTimerMs]).toEqual([0, 0, Infinity])
+  expect(open.takeReady()).toBeUndefined()
+})
