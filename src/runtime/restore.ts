@@ -7,6 +7,7 @@ import { partitionKey, type TopicPartition } from './ports.ts'
 import { positionKey } from './positions.ts'
 import type { Task } from './task.ts'
 import type { TaskStore } from './task-store.ts'
+import { newSweep } from './sweeper.ts'
 import { changelogName } from './topic-catalog.ts'
 
 /** How a restore reads: large batches, nobody waits for single records. */
@@ -82,7 +83,7 @@ async function openStore(task: Task, definition: StoreDefinition): Promise<void>
     backend,
     overlaid: new OverlaidStore(definition, backend),
     position: position?.offset ?? 0,
-    sweepCursor: '',
+    sweep: newSweep(),
   })
 }
 

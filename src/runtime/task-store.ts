@@ -2,6 +2,7 @@ import type { OutboxStore } from '../effects/engine-options.ts'
 import type { Delivery } from '../effects/delivery.ts'
 import type { OverlaidStore } from '../state/overlaid-store.ts'
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'
+import type { SweepState } from './sweeper.ts'
 
 /** One store's part in a task: its overlay, its disk and its changelog partition. */
 export interface TaskStore {
@@ -12,8 +13,7 @@ export interface TaskStore {
   readonly overlaid: OverlaidStore<unknown>
   /** Next changelog offset to be read: up to here the backend is. */
   position: number
-  /** Where the sweep for expired entries goes on. */
-  sweepCursor: string
+  readonly sweep: SweepState
 }
 
 /**

@@ -48,8 +48,6 @@ export interface FrozenTask {
   readonly offsets: readonly OffsetToCommit[]
 }
 
-const sweepBatch = 500
-
 /** One sub-topology on one partition: its queues, its stores, its effects. Everything here happens in the worker's loop. */
 export class Task {
   readonly id: string
@@ -235,23 +233,6 @@ export class Task {
     this.queues.clear()
     this.#progressed = new Set()
     this.environment.streamTimeMs = -Infinity
-  }
-
-  /** Deletes expired entries, a few in each call, going round the store. */
-  async sweep(): Promise<void> {
-    const nowMs = this.environment.streamTimeMs
-    if (nowMs === -Infinity) return
-    for (const store of this.stores.values()) {
-      const { definition } = store
-      if (definition.expiresAtMs === undefined) continue
-      const entries = await store.overlaid.scanCommitted('', store.sweepCursor, sweepBatch)
-      for (const [key, value] of entries) {
-        const atMs = definition.expiresAtMs(key, value)
-        if (atMs === undefined || atMs > nowMs || store.overlaid.isLoaded(key)) continue
-        store.overlaid.delete(key)
-      }
-      store.sweepCursor = entries.length < sweepBatch ? '' : entries.at(-1)![0]
-    }
   }
 
   async closeStores(): Promise<void> {

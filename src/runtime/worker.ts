@@ -4,6 +4,7 @@ import { assignmentProtocol, assignTasks, encodeMemberState, taskIdOf } from './
 import { CommitPipeline } from './commit-pipeline.ts'
 import { FenceLimit } from './fence-limit.ts'
 import { InputFeed } from './input-feed.ts'
+import { sayLastWords } from './last-words.ts'
 import { type OwnedTask, OwnedTasks } from './owned-tasks.ts'
 import type {
   CommittedRecordsFetcher,
@@ -12,11 +13,12 @@ import type {
   GroupMember,
   TransactionalProducer,
 } from './ports.ts'
-import { isPassing } from './restore.ts'
 import type { StreamsOptions } from './streams-options.ts'
+import { Sweeper } from './sweeper.ts'
 import { Task } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 import { sourceNames } from './topic-catalog.ts'
+import { untilReachable } from './until-reachable.ts'
 import { WakeSignal } from './wake-signal.ts'
 
 /** Replies of performed attempts are waited for this long before a partition is given up; below every session time-out. */
@@ -47,7 +49,7 @@ export class Worker {
   /** The generation whose assignment we work under. */
   #assignedIn: GroupGeneration | undefined
   #turns = 0
-  #nextSweepMs = 0
+  readonly #sweeper = new Sweeper()
   #stopDeadlineMs = Infinity
 
   constructor(parts: WorkerParts) {
@@ -133,23 +135,34 @@ export class Worker {
 
   /** Runs until `stop`, or rejects with the error that stops the instance. */
   async run(): Promise<void> {
-    const { log, clock } = this.#context
+    const { log } = this.#context
+    let failure: unknown
     try {
       await this.#untilReachable(() => this.#producer.init())
       while (!this.#stopping.signal.aborted) {
         await this.#turn().catch((error: unknown) => this.#recover(error))
       }
-      await this.#drain().catch((error: unknown) =>
-        log.warn({ event: 'drain-failed' }, describeError(error)),
-      )
+      await this.#drain().catch((error: unknown) => {
+        failure = error
+        log.warn({ event: 'drain-failed' }, describeError(error))
+      })
+    } catch (error) {
+      failure = error
+      throw error
     } finally {
-      await this.#member
-        .leave(false)
-        .catch((error: unknown) => log.warn({ event: 'leave-failed' }, describeError(error)))
-      await this.#owned.closeAll()
-      await Promise.all([this.#fetcher.close(), this.#producer.close(), this.#member.close()])
-      log.info({ event: 'worker-stopped', monotonicMs: clock.monotonicMs() }, 'worker stopped')
+      await this.#close(failure)
     }
+  }
+
+  async #close(failure: unknown): Promise<void> {
+    const { log, clock } = this.#context
+    const warn = (event: string) => (error: unknown) => log.warn({ event }, describeError(error))
+    const engines = this.#owned.tasks.flatMap(task => [...task.engines.values()])
+    await this.#member.leave(false).catch(warn('leave-failed'))
+    await this.#owned.closeAll().catch(warn('close-failed'))
+    await sayLastWords({ failure, engines, commits: this.#commits, clock, log })
+    await Promise.all([this.#fetcher.close(), this.#producer.close(), this.#member.close()])
+    log.info({ event: 'worker-stopped', monotonicMs: clock.monotonicMs() }, 'worker stopped')
   }
 
   // ------------------------------------------------------------ the loop
@@ -196,9 +209,7 @@ export class Worker {
   async #punctuate(running: readonly OwnedTask[]): Promise<void> {
     const nowMs = this.#context.clock.monotonicMs()
     for (const { processing } of running) await processing.punctuate()
-    if (nowMs < this.#nextSweepMs) return
-    this.#nextSweepMs = nowMs + 100
-    for (const { task } of running) await task.sweep()
+    await this.#sweeper.step(running, nowMs)
   }
 
   #nextTimerMs(running: readonly OwnedTask[]): number {
@@ -371,18 +382,9 @@ export class Worker {
     for (const owned of running) this.#owned.restore(owned)
   }
 
-  async #untilReachable(call: () => Promise<void>): Promise<void> {
+  #untilReachable(call: () => Promise<void>): Promise<void> {
     const { clock, log } = this.#context
-    for (let delayMs = 200; ; delayMs = Math.min(delayMs * 2, 10_000)) {
-      try {
-        await call()
-        return
-      } catch (error) {
-        if (!isPassing(error) || this.#stopping.signal.aborted) throw error
-        log.warn({ event: 'broker-unreachable', delayMs }, describeError(error))
-        await sleep(clock, delayMs, this.#stopping.signal)
-      }
-    }
+    return untilReachable({ clock, log, signal: this.#stopping.signal }, call)
   }
 
   /** Two seconds of the time-out are left for leaving the group and closing the stores. */

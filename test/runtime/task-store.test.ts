@@ -1,3 +1,4 @@
+import { newSweep } from '../../src/runtime/sweeper.ts'
 import { expect, test } from 'vitest'
 import { newDelivery } from '../../src/effects/delivery.ts'
 import { endedKey, openKey, outboxStore } from '../../src/effects/outbox.ts'
@@ -32,7 +33,7 @@ function outbox() {
     backend,
     overlaid,
     position: 0,
-    sweepCursor: '',
+    sweep: newSweep(),
   }
   const commit = async (offset: number): Promise<void> => {
     await backend.apply(overlaid.freeze(), { topicId: 'id', offset })

@@ -1,0 +1,67 @@
+import type { OwnedTask } from './owned-tasks.ts'
+import type { Task } from './task.ts'
+import type { TaskStore } from './task-store.ts'
+
+const stepEveryMs = 100
+const entriesPerStep = 200
+
+/** Where the sweep of one store stands. */
+export interface SweepState {
+  cursor: string
+  /** Earliest expiry met in this round; Infinity when none was. */
+  earliestMs: number
+  /** The next round begins when stream time has come this far: nothing that was there expires before. */
+  notBeforeMs: number
+}
+
+export function newSweep(): SweepState {
+  return { cursor: '', earliestMs: Infinity, notBeforeMs: -Infinity }
+}
+
+/**
+ * Gives the room of expired entries back: one store at a time, a few entries ten times a second, whatever there is to do besides.
+ * A round that has met nothing due rests until the earliest expiry it has seen. An entry that comes meanwhile and
+ * expires earlier still is met a round late; nobody reads it by then, because readers compare the time themselves.
+ */
+export class Sweeper {
+  #turn = 0
+  #nextMs = -Infinity
+
+  /** At most one step in a tenth of a second, monotonic time. Deletions go into the active cycle, so tombstone and expiry commit together. */
+  async step(running: readonly OwnedTask[], nowMs: number): Promise<void> {
+    if (nowMs < this.#nextMs) return
+    this.#nextMs = nowMs + stepEveryMs
+    const due = running.flatMap(({ task }) =>
+      [...task.stores.values()].filter(store => isDue(task, store)).map(store => ({ task, store })),
+    )
+    this.#turn += 1
+    const next = due[this.#turn % due.length]
+    if (next) await sweepSome(next.task, next.store)
+  }
+}
+
+function isDue({ environment }: Task, { definition, sweep }: TaskStore): boolean {
+  const { streamTimeMs } = environment
+  if (definition.expiresAtMs === undefined || streamTimeMs === -Infinity) return false
+  return sweep.cursor !== '' || streamTimeMs >= sweep.notBeforeMs
+}
+
+async function sweepSome(task: Task, store: TaskStore): Promise<void> {
+  const { definition, overlaid, sweep } = store
+  const nowMs = task.environment.streamTimeMs
+  const entries = await overlaid.scanCommitted('', sweep.cursor, entriesPerStep)
+  for (const [key, value] of entries) {
+    const atMs = definition.expiresAtMs?.(key, value)
+    if (atMs === undefined) continue
+    // What a cycle has just written is newer than what the scan has read.
+    if (atMs <= nowMs && !overlaid.isLoaded(key)) overlaid.delete(key)
+    else sweep.earliestMs = Math.min(sweep.earliestMs, atMs)
+  }
+  if (entries.length === entriesPerStep) {
+    sweep.cursor = entries.at(-1)![0]
+    return
+  }
+  sweep.notBeforeMs = sweep.earliestMs === Infinity ? nowMs + 60_000 : sweep.earliestMs
+  sweep.earliestMs = Infinity
+  sweep.cursor = ''
+}
