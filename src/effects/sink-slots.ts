@@ -52,6 +52,8 @@ export class SinkSlots {
   reached(): void {
     this.#failures = 0
     this.#probing = false
+    // Else the next failure would pass for one of those that have been counted.
+    this.#openUntilMs = -Infinity
   }
 
   /** A probe that told nothing: somebody else may probe. */
