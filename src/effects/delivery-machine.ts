@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { FailedAttempt, Outcome, TargetReply } from '../sinks/sink.ts'
-import { type Delivery, type Doubt, markTargets } from './delivery.ts'
+import { type Decision, decisionText, type Delivery, type Doubt, markTargets } from './delivery.ts'
 import type { EndKind, TargetStatus } from './effect.ts'
 
 /** What can happen to a delivery. Times are wall clock, milliseconds; `chance` is drawn in [0, 1) by the caller. */
@@ -21,7 +21,14 @@ export type DeliveryEvent =
       readonly outcome: Outcome
     }
   | { readonly kind: 'expired'; readonly nowMs: number }
-  | { readonly kind: 'cancelled'; readonly nowMs: number; readonly detail: string }
+  | { readonly kind: 'cancelled'; readonly nowMs: number; readonly decision: Decision }
+  | {
+      readonly kind: 'resolved'
+      readonly nowMs: number
+      readonly decision: Decision
+      /** When the in-doubt end fell that the decision is about. */
+      readonly endedAtMs: number
+    }
 
 /** What transaction 1 records of an attempt at its gate. */
 export interface AttemptIntent {
@@ -68,8 +75,15 @@ export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryP
         : same(delivery)
     case 'cancelled':
       return isIdle(delivery)
-        ? giveUp(delivery, event.nowMs, 'cancelled', event.detail)
+        ? giveUp(
+            decided(delivery, event.decision),
+            event.nowMs,
+            'cancelled',
+            decisionText(event.decision),
+          )
         : same(delivery)
+    case 'resolved':
+      return resolve(delivery, event)
   }
 }
 
@@ -247,6 +261,54 @@ function lateEvidence(
   if (hasPending(known)) return same(known)
   const revised = end({ ...known, revising }, nowMs, 'refused')
   return state.kind === 'ended' && revised.end === null ? same(known) : revised
+}
+
+/**
+ * What a person says about an in-doubt end. It must be the end that this person has seen: an order to send again that is given
+ * twice would otherwise answer the doubt that its first carrying out left behind.
+ */
+function resolve(
+  delivery: Delivery,
+  { nowMs, decision, endedAtMs }: Extract<DeliveryEvent, { kind: 'resolved' }>,
+): Transition {
+  const { state, targets } = delivery
+  if (state.kind !== 'ended' || state.end !== 'in-doubt' || state.atMs !== endedAtMs)
+    return same(delivery)
+  const reply = decisionText(decision)
+  const replies = targets
+    .filter(each => each.status === 'unknown')
+    .map(({ target }) => ({ target, reply }))
+  const known = { ...decided(delivery, decision), revising: true, reply }
+  switch (decision.kind) {
+    case 'sent':
+      return end(
+        { ...known, targets: markTargets(targets, replies, 'accepted'), acceptedAtMs: nowMs },
+        nowMs,
+        'refused',
+      )
+    case 'fail':
+      return end(
+        { ...known, targets: markTargets(targets, replies, 'refused') },
+        nowMs,
+        'cancelled',
+      )
+    case 'resend':
+      // A fresh start: nothing that was used up before the doubt is held against it.
+      return same({
+        ...known,
+        targets: markTargets(targets, replies, 'pending'),
+        state: { kind: 'queued' },
+        retries: 0,
+        drops: 0,
+        firstTryMs: null,
+      })
+    case 'cancel':
+      return same(delivery)
+  }
+}
+
+function decided(delivery: Delivery, decision: Decision): Delivery {
+  return { ...delivery, decisions: [...delivery.decisions, decision] }
 }
 
 /** About whom a later attempt serves, that attempt says the last word: except that the other side took it, which stays true. */

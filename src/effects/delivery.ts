@@ -7,6 +7,28 @@ export interface Doubt {
   readonly targets: readonly string[]
 }
 
+/** What a person decided about a request; kept with it for the audit. */
+export interface Decision {
+  /** `sent` and `fail` say how an in-doubt request ended, `resend` has it tried again. */
+  readonly kind: 'cancel' | 'sent' | 'resend' | 'fail'
+  readonly by: string
+  /** '' where nobody gave a reason. */
+  readonly why: string
+  /** When it was decided, wall clock of that person's machine, milliseconds. */
+  readonly atMs: number
+}
+
+/** One readable line; it is what subscribers find in the outcome's detail. */
+export function decisionText({ kind, by, why }: Decision): string {
+  const what = {
+    cancel: 'cancelled',
+    sent: 'resolved as sent',
+    resend: 'resolved to be sent again',
+    fail: 'resolved as failed',
+  }[kind]
+  return `${what} by ${by}${why === '' ? '' : `: ${why}`}`
+}
+
 /**
  * `queued`: try as soon as there is room. `waiting`: not before a time. `attempting`: transaction 1 has committed, the last
  * step may have been taken; only evidence about its token moves it. `ended`: nothing more happens by itself.
@@ -38,6 +60,8 @@ export interface Delivery {
   readonly doubts: readonly Doubt[]
   /** True once an in-doubt end was published: one more end may follow, and no third. */
   readonly revising: boolean
+  /** What people decided about it, in order. */
+  readonly decisions: readonly Decision[]
   readonly key: Buffer
   readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
   /** The request as it was read; emptied with an end that cannot be revised. */
@@ -64,6 +88,7 @@ export function newDelivery(
     acceptedAtMs: null,
     doubts: [],
     revising: false,
+    decisions: [],
     key: record.key,
     headers: record.headers,
     payload: record.payload,

@@ -1,5 +1,5 @@
-import { type Delivery, newDelivery } from './delivery.ts'
-import { isIdle } from './delivery-machine.ts'
+import { decisionText, type Delivery, newDelivery } from './delivery.ts'
+import { type DeliveryEvent, isIdle } from './delivery-machine.ts'
 import { Doubts } from './doubts.ts'
 import type { EffectPlan, EffectRecord } from './effect.ts'
 import type { EffectInput, Emit, EngineOptions } from './engine-options.ts'
@@ -170,26 +170,63 @@ export class EffectEngine<Request> {
     if (answer) emit(answer)
   }
 
-  /** Evidence or a decision from outside the task. */
+  /** Evidence or a decision from outside the task. Reads before it changes anything, like `accept`. */
   command(command: EffectCommand, emit: Emit): void {
-    const { store, random } = this.#options
-    const { identity, token } = command
-    const delivery = store.get(openKey(identity)) ?? store.get(endedKey(identity))
-    if (delivery === undefined || this.#flights.performing(token) || !concerns(delivery, token))
+    const delivery = this.#known(command.identity)
+    if (command.kind === 'evidence') {
+      const { token } = command
+      if (delivery && !this.#flights.performing(token) && concerns(delivery, token))
+        this.#undoAndWrite(delivery, this.#eventOf(command), emit)
       return
-    const outcome = { kind: command.outcome, reply: command.reply }
-    const nowMs = command.atMs || this.#options.clock.nowMs()
+    }
+    const { decision, identity } = command
+    const isHonoured = delivery && this.#undoAndWrite(delivery, this.#eventOf(command), emit)
+    const fields = { event: 'decision', identity, ...decision, honoured: isHonoured === true }
+    const text = isHonoured
+      ? decisionText(decision)
+      : `${decisionText(decision)}, which changes nothing: it is ${delivery ? stateText(delivery) : 'not known'}`
+    this.#options.log.info(fields, text)
+  }
+
+  /** What the commands need to be carried out without waiting, their keys being loaded: an ended request may have a schema that nobody has asked for since the start. */
+  async prepareCommands(commands: readonly EffectCommand[]): Promise<void> {
+    const { request } = this.#options.definition
+    for (const { identity } of commands) {
+      const payload = this.#known(identity)?.payload ?? Buffer.alloc(0)
+      if (payload.length > 0 && !request.isReady(payload)) await request.prepare(payload)
+    }
+  }
+
+  #known(identity: string): Delivery | undefined {
+    const { store } = this.#options
+    return store.get(openKey(identity)) ?? store.get(endedKey(identity))
+  }
+
+  #eventOf(command: EffectCommand): DeliveryEvent {
+    const nowMs = this.#options.clock.nowMs()
+    if (command.kind === 'cancel') return { ...command, kind: 'cancelled', nowMs }
+    if (command.kind === 'resolve') return { ...command, kind: 'resolved', nowMs }
+    const { token, outcome, reply, atMs } = command
+    const chance = this.#options.random.next()
+    return {
+      kind: 'outcome',
+      token,
+      outcome: { kind: outcome, reply },
+      nowMs: atMs || nowMs,
+      chance,
+    }
+  }
+
+  /** A try under way of an idle request is undone first: the event may say that it is not needed. */
+  #undoAndWrite(delivery: Delivery, event: DeliveryEvent, emit: Emit): boolean {
+    const { identity } = delivery.plan
     const open = this.#open.get(identity)
-    // A try under way of an idle request is undone first: the evidence may say that it is not needed.
     const undone = open?.flight && isIdle(delivery) ? open : undefined
     if (undone?.flight) this.#tries.undo(undone.flight)
-    this.#writer.write(
-      delivery,
-      { kind: 'outcome', token, outcome, nowMs, chance: random.next() },
-      emit,
-    )
+    const hasChanged = this.#writer.write(delivery, event, emit)
     if (undone?.stage === 'flying' && this.#open.get(identity) === undone)
       this.#open.makeReady(undone)
+    return hasChanged
   }
 
   keysOfCommand(command: EffectCommand): readonly string[] {
@@ -343,6 +380,10 @@ export class EffectEngine<Request> {
 
 function keysOfIdentity(identity: string): readonly string[] {
   return [openKey(identity), endedKey(identity)]
+}
+
+function stateText({ state }: Delivery): string {
+  return state.kind === 'ended' ? state.end : state.kind
 }
 
 /** Whether evidence about this token can say anything about the request. */

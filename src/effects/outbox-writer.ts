@@ -1,4 +1,4 @@
-import type { Delivery } from './delivery.ts'
+import { decisionText, type Delivery } from './delivery.ts'
 import { deliver, type DeliveryEvent, type RetryPolicy } from './delivery-machine.ts'
 import type { EffectEnd, EndKind } from './effect.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
@@ -25,18 +25,19 @@ export class OutboxWriter<Request> {
     this.#onDecided = onDecided
   }
 
-  /** `request` where it is decoded already. */
-  write(before: Delivery, event: DeliveryEvent, emit: Emit, request?: Request): void {
+  /** `request` where it is decoded already. False when the event says nothing about the delivery. */
+  write(before: Delivery, event: DeliveryEvent, emit: Emit, request?: Request): boolean {
     const { definition, count } = this.#options
     const { delivery, end } = deliver(before, event, this.#policy)
-    if (delivery === before && event.kind !== 'accepted') return
+    if (delivery === before && event.kind !== 'accepted') return false
     if (delivery.state.kind === 'ended') this.#writeEnded(before, delivery, event)
     else this.#writeOpen(before, delivery)
     if (delivery.state.kind !== 'attempting') this.#onDecided(delivery.plan.identity)
-    if (end === null) return
+    if (end === null) return true
     count('end', end)
     const known = request ?? definition.request.deserialize(delivery.payload)
     emit(definition.output(this.#end(delivery, end, known)))
+    return true
   }
 
   /** An in-doubt end keeps the request's bytes: it may be revised, and then even sent. */
@@ -77,9 +78,17 @@ export class OutboxWriter<Request> {
       messageId,
       relay,
       reply,
-      detail: reply,
+      detail: detailOf(delivery),
       atMs: kind === 'done' ? (delivery.acceptedAtMs ?? endedAtMs) : endedAtMs,
       revised: delivery.revising,
     }
   }
+}
+
+/** The last word of the other side, behind what a person decided if somebody did. */
+function detailOf({ decisions, reply }: Delivery): string {
+  const decision = decisions.at(-1)
+  if (decision === undefined) return reply
+  const text = decisionText(decision)
+  return reply === '' || reply === text ? text : `${text}; ${reply}`
 }

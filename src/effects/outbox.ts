@@ -2,7 +2,7 @@ import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde.ts'
 import type { OutcomeKind } from '../sinks/sink.ts'
 import type { StoreDefinition } from '../state/store.ts'
-import type { Delivery } from './delivery.ts'
+import type { Decision, Delivery } from './delivery.ts'
 
 /** Open requests lie before the ended ones, so that a start reads the open ones alone. */
 export const openPrefix = 'o|'
@@ -64,6 +64,8 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
     const { key, headers, ...state } = JSON.parse(bytes.toString('utf8', 5, end)) as StoredState
     return {
       ...state,
+      // Entries of the first release have none.
+      decisions: state.decisions ?? [],
       key: Buffer.from(key, 'base64'),
       headers: headers.map(([name, value]) => ({
         key: name,
@@ -74,16 +76,14 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   },
 })
 
-type StoredState = Omit<Delivery, 'key' | 'headers' | 'payload'> & {
+type StoredState = Omit<Delivery, 'key' | 'headers' | 'payload' | 'decisions'> & {
+  readonly decisions?: Delivery['decisions']
   readonly key: string
   readonly headers: readonly (readonly [string, string | null])[]
 }
 
-/**
- * What reaches the owner of a request from outside its task: evidence about an attempt (from a journal that came back, or a
- * reply that a former owner still read).
- */
-export interface EffectCommand {
+/** Evidence about an attempt: from a journal that came back, or a reply that a former owner still read. */
+export interface EvidenceCommand {
   readonly kind: 'evidence'
   readonly identity: string
   readonly token: string
@@ -93,17 +93,55 @@ export interface EffectCommand {
   readonly atMs: number
 }
 
+/** A person wants it not to be carried out: honoured until transaction 1 of a try. */
+export interface CancelCommand {
+  readonly kind: 'cancel'
+  readonly identity: string
+  readonly decision: Decision & { readonly kind: 'cancel' }
+}
+
+/** A person says what became, or is to become, of a request that ended in doubt at `endedAtMs`. */
+export interface ResolveCommand {
+  readonly kind: 'resolve'
+  readonly identity: string
+  readonly endedAtMs: number
+  readonly decision: Decision & { readonly kind: 'sent' | 'resend' | 'fail' }
+}
+
+/** What reaches the owner of a request from outside its task. */
+export type EffectCommand = EvidenceCommand | CancelCommand | ResolveCommand
+
 export const effectCommandSerde: Serde<EffectCommand> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
   serialize: (command: EffectCommand) => Buffer.from(JSON.stringify(command)),
   deserialize: (bytes: Buffer) => {
-    try {
-      const command = JSON.parse(bytes.toString('utf8')) as EffectCommand
-      if (command.kind === 'evidence' && typeof command.token === 'string') return command
-    } catch (cause) {
-      throw new StreamsError('RECORD_UNDECODABLE', 'not a command', { cause })
-    }
+    const command = parsed(bytes)
+    if (isCommand(command)) return command
     throw new StreamsError('RECORD_UNDECODABLE', 'a command of a kind this release does not know')
   },
 })
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch (cause) {
+    throw new StreamsError('RECORD_UNDECODABLE', 'not a command', { cause })
+  }
+}
+
+/** Looks at what the engine relies on: whoever may write to the topic may write anything. */
+function isCommand(value: unknown): value is EffectCommand {
+  const { kind, identity, token, endedAtMs, decision } = (value ?? {}) as Record<string, unknown>
+  if (typeof identity !== 'string') return false
+  if (kind === 'evidence') return typeof token === 'string'
+  if (kind === 'cancel') return isDecision(decision, ['cancel'])
+  if (kind !== 'resolve' || typeof endedAtMs !== 'number') return false
+  return isDecision(decision, ['sent', 'resend', 'fail'])
+}
+
+function isDecision(value: unknown, kinds: readonly string[]): boolean {
+  const { kind, by, why, atMs } = (value ?? {}) as Record<string, unknown>
+  const texts = typeof by === 'string' && typeof why === 'string'
+  return kinds.includes(String(kind)) && texts && typeof atMs === 'number'
+}

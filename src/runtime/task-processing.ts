@@ -77,6 +77,7 @@ export class TaskProcessing {
     const decoded = this.#decodeReady(node, queue, records)
     if (decoded.length === 0) return 0
     await this.#loadKeys(decoded, keysOf)
+    await this.#prepareCommands(node, decoded)
     const handler = graph.source(node.name)
     for (const each of decoded) {
       if (each.from.offset < (this.#task.skipBelow.get(topic) ?? 0)) continue
@@ -221,6 +222,14 @@ export class TaskProcessing {
     await Promise.all(
       [...keys].map(([store, list]) => this.#task.stores.get(store)!.overlaid.load(list)),
     )
+  }
+
+  async #prepareCommands(source: SourceNode, decoded: readonly Decoded[]): Promise<void> {
+    for (const node of this.#task.effects) {
+      if (node.commandsFrom !== source.name) continue
+      const commands = decoded.flatMap(each => ('record' in each ? [each.record.value] : []))
+      await this.#task.engines.get(node.name)!.prepareCommands(commands as EffectCommand[])
+    }
   }
 
   #toDeadLetters(record: ConsumedRecord, error: StreamsError): void {

@@ -1,4 +1,4 @@
-import { type Delivery, newDelivery } from '../../src/effects/delivery.ts'
+import { type Decision, type Delivery, newDelivery } from '../../src/effects/delivery.ts'
 import {
   deliver,
   type DeliveryEvent,
@@ -73,6 +73,26 @@ export function outcomeAt(nowMs: number, token: string, kind: OutcomeKind): Deli
 
 export function failedAt(nowMs: number, failure: Partial<FailedAttempt> = {}): DeliveryEvent {
   return { kind: 'failed', nowMs, chance: 0, failure: failureOf(failure) }
+}
+
+export function decisionOf<Kind extends Decision['kind']>(
+  kind: Kind,
+  decision: Partial<Decision> = {},
+): Decision & { readonly kind: Kind } {
+  return { by: 'ann', why: 'asked by phone', atMs: 7, ...decision, kind }
+}
+
+export function cancelledAt(nowMs: number): DeliveryEvent {
+  return { kind: 'cancelled', nowMs, decision: decisionOf('cancel') }
+}
+
+/** About the in-doubt end that fell at `endedAtMs`. */
+export function resolvedAt(
+  nowMs: number,
+  kind: 'sent' | 'resend' | 'fail',
+  endedAtMs: number,
+): DeliveryEvent {
+  return { kind: 'resolved', nowMs, endedAtMs, decision: decisionOf(kind) }
 }
 
 /** What remains after all of them, and every end that was published on the way. */

@@ -4,6 +4,7 @@ import { deliver, type DeliveryEvent } from '../../src/effects/delivery-machine.
 import {
   after,
   attemptAt,
+  cancelledAt,
   dayMs,
   deliveryOf,
   failedAt,
@@ -36,11 +37,11 @@ test.each<{ state: string; from: Delivery; event: DeliveryEvent }>([
   { state: 'waiting', from: waiting, event: outcomeAt(5, 't-1', 'done') },
   { state: 'attempting', from: attempting, event: failedAt(5) },
   { state: 'attempting', from: attempting, event: { kind: 'expired', nowMs: 5 } },
-  { state: 'attempting', from: attempting, event: { kind: 'cancelled', nowMs: 5, detail: 'no' } },
+  { state: 'attempting', from: attempting, event: cancelledAt(5) },
   { state: 'attempting', from: attempting, event: outcomeAt(5, 't-0', 'done') },
   { state: 'ended', from: ended, event: failedAt(5) },
   { state: 'ended', from: ended, event: { kind: 'expired', nowMs: 5 } },
-  { state: 'ended', from: ended, event: { kind: 'cancelled', nowMs: 5, detail: 'no' } },
+  { state: 'ended', from: ended, event: cancelledAt(5) },
   { state: 'ended', from: ended, event: outcomeAt(5, 't-1', 'done') },
   { state: 'ended', from: ended, event: outcomeAt(5, 't-1', 'unknown') },
   { state: 'in doubt', from: inDoubt, event: failedAt(5) },
@@ -59,9 +60,7 @@ test.each([
   { state: 'queued', from: queued },
 ])('$state: it can expire and be cancelled', ({ from }) => {
   expect(after(from, { kind: 'expired', nowMs: 5 }).ends).toEqual(['expired'])
-  expect(after(from, { kind: 'cancelled', nowMs: 5, detail: 'by hand' }).ends).toEqual([
-    'cancelled',
-  ])
+  expect(after(from, cancelledAt(5)).ends).toEqual(['cancelled'])
 })
 
 test.each([
