@@ -138,7 +138,8 @@ export class Task {
         clock: context.clock,
         random: context.random,
         log: context.log,
-        incarnation: `${context.incarnation}:${this.id}`,
+        // A task that leaves and comes back begins to count anew: evidence of its former life must not fit the new tokens.
+        incarnation: `${context.incarnation}:${this.id}:${context.random.uuid().slice(0, 8)}`,
         address,
         wake: context.wake,
         onLateFact: fact => context.onLateFact(address, fact),
