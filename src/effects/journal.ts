@@ -42,6 +42,8 @@ interface Entry {
 export interface Journal extends AsyncDisposable {
   /** Unsettled evidence found at the start. */
   readonly evidence: readonly JournalEvidence[]
+  /** Set once a line could not be written: DISK_FULL or another reason. No attempt may begin any more. */
+  readonly failure: StreamsError | undefined
   attempts(addresses: readonly AttemptAddress[]): void
   /** Resolves when the lines are on the disk. Rejects with DISK_FULL (or another reason): then nothing may be performed. */
   dots(tokens: readonly string[]): Promise<void>
@@ -70,11 +72,20 @@ export class FileJournal implements Journal {
     this.evidence = [...entries.values()].flatMap(evidenceOf)
   }
 
+  /** Reads what is there and writes it anew. Throws DISK_FULL, and then has changed nothing. */
   static async open(path: string): Promise<FileJournal> {
-    const entries = replay(await readFile(path, 'utf8').catch(emptyWhenMissing))
-    const journal = new FileJournal(path, entries, await open(path, 'a'))
-    await journal.#compact()
-    return journal
+    try {
+      const entries = replay(await readFile(path, 'utf8').catch(emptyWhenMissing))
+      const journal = new FileJournal(path, entries, await open(path, 'a'))
+      await journal.#compact()
+      return journal
+    } catch (cause) {
+      throw journalFailure(path, cause)
+    }
+  }
+
+  get failure(): StreamsError | undefined {
+    return this.#failure
   }
 
   attempts(addresses: readonly AttemptAddress[]): void {
@@ -125,13 +136,13 @@ export class FileJournal implements Journal {
     try {
       if (text !== '') await this.#file.appendFile(text)
       if (toDisk) await this.#file.datasync()
+      this.#bytes += text.length
+      if (this.#bytes > compactAboveBytes) await this.#compact()
     } catch (cause) {
       // What reached the file is unknown now, so no later line may be trusted either.
       this.#failure = journalFailure(this.#path, cause)
       throw this.#failure
     }
-    this.#bytes += text.length
-    if (this.#bytes > compactAboveBytes) await this.#compact()
   }
 
   /** Writes what is unsettled to a new file and puts it in the old one's place. */

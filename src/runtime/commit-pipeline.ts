@@ -75,6 +75,18 @@ export class CommitPipeline {
     this.#options.wake()
   }
 
+  /** Evidence alone, in a transaction of its own: the last thing before the end. */
+  async publishEvidence(): Promise<void> {
+    const { producer, clock } = this.#options
+    await this.#committing?.settled
+    const evidence = [...this.#evidence, ...(this.#committing?.evidence ?? [])]
+    if (evidence.length === 0) return
+    await producer.init()
+    await producer.send(evidence.map(each => evidenceRecord(each, clock.nowMs())))
+    await producer.commit()
+    this.#evidence = []
+  }
+
   hasContent(tasks: readonly Task[]): boolean {
     return (
       this.#active.records > 0 ||
@@ -134,22 +146,25 @@ export class CommitPipeline {
   async #commit(frozen: FrozenCycle): Promise<void> {
     const { producer, clock, metrics, journal } = this.#options
     const beganMs = clock.monotonicMs()
+    // A journal that has failed takes no attempt any more: none is committed that could not be performed.
+    if (journal.failure) throw journal.failure
     const ranges = await commitCycle(producer, frozen)
     this.#lastEndMs = clock.monotonicMs()
     metrics.commitDuration.observe(this.#lastEndMs - beganMs)
-    const applied = applyToDisk(frozen, ranges)
-    await Promise.all([applied, this.#openGates(frozen, journal)])
+    await this.#openGates(frozen, journal, applyToDisk(frozen, ranges))
   }
 
-  /** "Dot" is on the disk before the first dot is written: an attempt without it was certainly not performed. */
-  async #openGates(frozen: FrozenCycle, journal: Journal): Promise<void> {
+  /**
+   * "Dot" is on the disk before the first dot is written: an attempt without it was certainly not performed. Nor is one
+   * performed when the disk did not take the cycle: an instance that must stop stops before it sends.
+   */
+  async #openGates(frozen: FrozenCycle, journal: Journal, applied: Promise<void>): Promise<void> {
     const engines = frozen.tasks.flatMap(({ task }) => [...task.engines.values()])
     const marks = engines.map(engine => engine.committed())
     const settled = marks.flatMap(each => each.settled)
     if (settled.length > 0) journal.settled(settled)
     const perform = marks.flatMap(each => each.perform)
-    if (perform.length === 0) return
-    await journal.dots(perform)
+    await Promise.all([applied, ...(perform.length > 0 ? [journal.dots(perform)] : [])])
     for (const engine of engines) engine.perform()
   }
 

@@ -1,4 +1,5 @@
 import type { AttemptAddress, Journal, JournalEvidence } from '../effects/journal.ts'
+import type { StreamsError } from '../errors.ts'
 import type { OutcomeKind } from '../sinks/sink.ts'
 import type { DiskOperations } from './disk-operations.ts'
 
@@ -22,6 +23,7 @@ export class SimulatedJournal implements Journal {
   readonly evidence: readonly JournalEvidence[]
   readonly #disk: { readonly journal: JournalEntries }
   readonly #operations: DiskOperations
+  failure: StreamsError | undefined
   /** Lines in order: each waits for the one before, as in a file. */
   #written: Promise<void> = Promise.resolve()
 
@@ -70,7 +72,12 @@ export class SimulatedJournal implements Journal {
   }
 
   #append(line: () => void): Promise<void> {
-    this.#written = this.#written.then(() => this.#operations.write(line))
+    this.#written = this.#written
+      .then(() => this.#operations.write(line))
+      .catch((error: unknown) => {
+        this.failure = error as StreamsError
+        throw error
+      })
     return this.#written
   }
 
