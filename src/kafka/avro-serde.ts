@@ -26,8 +26,9 @@ type Reading =
   | { readonly refusal: string; readonly untilMs: number }
 
 /**
- * Values in Confluent's wire format. Unions are plain values, times plain milliseconds, bytes Buffers. Looks up, and never registers,
- * the id of our schema: SCHEMA_MISSING, or REGISTRY_UNAVAILABLE when neither the registry nor its cache knows.
+ * Values in Confluent's wire format. Unions are plain values, times plain milliseconds, bytes Buffers. Looks up, and
+ * never registers, the id of our schema: SCHEMA_MISSING, or REGISTRY_UNAVAILABLE when neither the registry nor its
+ * cache knows.
  */
 export async function createAvroSerde<T>(options: AvroSerdeOptions): Promise<Serde<T>> {
   const schemaId = await options.registry.idOf(options.subject, options.schemaText)

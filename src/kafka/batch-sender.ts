@@ -45,9 +45,10 @@ export class BatchSender {
   }
 
   /**
-   * A partition has one batch under way at a time; the leaders work in parallel. A batch whose answer is lost, or whose leader has moved, is
-   * sent again with the same sequence number: a broker that has it already, or has it from its predecessor, answers with
-   * its offset and does not write it twice (KIP-98). So an unknown outcome of a Produce never leaves this function.
+   * A partition has one batch under way at a time; the leaders work in parallel. A batch whose answer is lost, or
+   * whose leader has moved, is sent again with the same sequence number: a broker that has it already, or has it from
+   * its predecessor, answers with its offset and does not write it twice (KIP-98). So an unknown outcome of a Produce
+   * never leaves this function.
    */
   async send(
     queues: readonly PartitionQueue[],
@@ -144,7 +145,8 @@ export class BatchSender {
     if (answer.errorCode !== 0) {
       const name = errorName(answer.errorCode)
       const handling = handlingOf(name)
-      // The topic takes less than we think: what was refused was not written, so halves may follow with the same sequence.
+      // The topic takes less than we think: what was refused was not written, so halves may follow with the same
+      // sequence.
       if (handling === 'RECORD_TOO_LARGE' && queue.halve()) return []
       return [{ queue, name, handling, cause: answer.errorMessage ?? undefined }]
     }

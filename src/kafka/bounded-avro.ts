@@ -19,9 +19,10 @@ interface InnerType {
 type InnerConstructor = new (schema: object, options: object) => avro.Type
 
 /**
- * An array whose count is held against the bytes. A block's count comes from the record: six bytes can claim billions of
- * items, and avsc would make them all before it notices that the bytes have ended: such a record would end the process.
- * An item takes at least a byte in every type but null and what is made of it alone, which nobody needs in bulk.
+ * An array whose count is held against the bytes. A block's count comes from the record: six bytes can claim billions
+ * of items, and avsc would make them all before it notices that the bytes have ended: such a record would end the
+ * process. An item takes at least a byte in every type but null and what is made of it alone, which nobody needs in
+ * bulk.
  */
 class BoundedArray extends (avro.types.ArrayType as unknown as InnerConstructor) {
   declare readonly itemsType: InnerType

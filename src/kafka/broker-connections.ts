@@ -4,8 +4,9 @@ import { errorNamesOf, handlingOf } from './classify.ts'
 import type { BrokerAddress, ResolvedKafkaOptions } from './options.ts'
 
 /**
- * One connection to each broker, for one purpose. A broker answers the requests of a connection one after the other, so
- * a long fetch or a JoinGroup must never share one with a heartbeat or a commit: every part of the client has its own.
+ * One connection to each broker, for one purpose. A broker answers the requests of a connection one after the other,
+ * so a long fetch or a JoinGroup must never share one with a heartbeat or a commit: every part of the client has its
+ * own.
  */
 export class BrokerConnections implements AsyncDisposable {
   readonly #clientId: string

@@ -2,8 +2,9 @@ import { protocolErrorsCodesById } from '@platformatic/kafka'
 import { StreamsError, type ErrorCode } from '../errors.ts'
 
 /**
- * What to do about a failed request. `again`: the same broker, soon. `elsewhere`: the same request, after asking who is
- * responsible now. `lost`: no answer came, it may have been carried out. Anything else is the code the caller gets.
+ * What to do about a failed request. `again`: the same broker, soon. `elsewhere`: the same request, after asking who
+ * is responsible now. `lost`: no answer came, it may have been carried out. Anything else is the code the caller
+ * gets.
  */
 export type Handling = 'again' | 'elsewhere' | 'lost' | ErrorCode
 
@@ -13,7 +14,8 @@ export function errorName(code: number): string {
 }
 
 const handlings: Readonly<Record<string, Handling>> = Object.freeze({
-  // The broker works on it: markers of the last transaction, a partition of offsets that loads, replicas that catch up.
+  // The broker works on it: markers of the last transaction, a partition of offsets that loads, replicas that
+  // catch up.
   CONCURRENT_TRANSACTIONS: 'again',
   COORDINATOR_LOAD_IN_PROGRESS: 'again',
   UNSTABLE_OFFSET_COMMIT: 'again',
@@ -38,7 +40,8 @@ const handlings: Readonly<Record<string, Handling>> = Object.freeze({
   INCONSISTENT_TOPIC_ID: 'elsewhere',
   NOT_CONTROLLER: 'elsewhere',
 
-  // 47 comes from a partition leader, 90 from the coordinator, 49 from one that has forgotten us: all mean fenced (KIP-588).
+  // 47 comes from a partition leader, 90 from the coordinator, 49 from one that has forgotten us: all mean fenced
+  // (KIP-588).
   INVALID_PRODUCER_EPOCH: 'TRANSACTION_FENCED',
   PRODUCER_FENCED: 'TRANSACTION_FENCED',
   INVALID_PRODUCER_ID_MAPPING: 'TRANSACTION_FENCED',
@@ -110,7 +113,9 @@ function isLost(error: unknown): boolean {
   return code === 'PLT_KFK_NETWORK' || code === 'PLT_KFK_UNEXPECTED_CORRELATION_ID'
 }
 
-/** The one decision about a thrown failure. Of several errors the one that ends more wins: a code, then `elsewhere`. */
+/**
+ * The one decision about a thrown failure. Of several errors the one that ends more wins: a code, then `elsewhere`.
+ */
 export function classify(error: unknown): Handling {
   if (error instanceof StreamsError)
     return error.code === 'BROKER_UNAVAILABLE' ? 'elsewhere' : error.code

@@ -14,7 +14,10 @@ export interface TopicMetadata {
   readonly leaders: readonly (number | undefined)[]
 }
 
-/** Who leads what, as the brokers said last. Asks only when told to: stale answers are noticed by whoever acts on them. */
+/**
+ * Who leads what, as the brokers said last. Asks only when told to: stale answers are noticed by whoever acts on
+ * them.
+ */
 export class ClusterMetadata implements AsyncDisposable {
   readonly #connections: BrokerConnections
   readonly #bootstrap: readonly BrokerAddress[]
@@ -95,7 +98,10 @@ export class ClusterMetadata implements AsyncDisposable {
     }
   }
 
-  /** Runs a request that any broker can answer: all known ones are tried once, beginning with the one that worked last. */
+  /**
+   * Runs a request that any broker can answer: all known ones are tried once, beginning with the one that worked
+   * last.
+   */
   async ask<T>(request: (connection: Connection) => Promise<T>): Promise<T> {
     const brokers = [...this.#bootstrap, ...this.#brokers.values()]
     let failure: unknown

@@ -17,14 +17,14 @@ import type { ResolvedKafkaOptions } from './options.ts'
 import type { FetchedPartition } from './wire-requests.ts'
 
 /**
- * Two connections to each broker: partitions that become wanted while a fetch of the others waits on the broker (assigned,
- * resumed) go out on the second one at once.
+ * Two connections to each broker: partitions that become wanted while a fetch of the others waits on the broker
+ * (assigned, resumed) go out on the second one at once.
  */
 const lanesPerBroker = 2
 
 /**
- * `CommittedRecordsFetcher` over the wire. A broker is asked again when all that has come from it has been handed out: so the next answer is
- * under way while the caller works, and one request asks for all partitions.
+ * `CommittedRecordsFetcher` over the wire. A broker is asked again when all that has come from it has been handed
+ * out: so the next answer is under way while the caller works, and one request asks for all partitions.
  */
 export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
   readonly #options: ResolvedKafkaOptions

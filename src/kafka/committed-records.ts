@@ -32,12 +32,13 @@ export interface CommittedRecords {
 const noHeaders: readonly Header[] = Object.freeze([])
 
 /**
- * The committed records of one fetch response from `fromOffset` on. The response was asked for with read_committed, so it ends before
- * the first open transaction, and it names the aborted ones.
+ * The committed records of one fetch response from `fromOffset` on. The response was asked for with read_committed,
+ * so it ends before the first open transaction, and it names the aborted ones.
  *
- * An aborted range of a producer begins at `firstOffset` and ends at its next ABORT marker. So the ranges, in order of their
- * beginnings, enter a set as the batches reach them and leave it with their marker: a producer that aborted twice enters twice. A marker in
- * a later response changes nothing: that response names the transaction again. A marker without a range (an empty abort) removes nothing.
+ * An aborted range of a producer begins at `firstOffset` and ends at its next ABORT marker. So the ranges, in order
+ * of their beginnings, enter a set as the batches reach them and leave it with their marker: a producer that aborted
+ * twice enters twice. A marker in a later response changes nothing: that response names the transaction again. A
+ * marker without a range (an empty abort) removes nothing.
  */
 export function committedRecords(
   at: TopicPartition,
@@ -93,7 +94,10 @@ function verify(at: TopicPartition, batch: Buffer): void {
     )
 }
 
-/** A control record's key is a version and a type. A compacted marker keeps its batch but loses its record: then nothing is open. */
+/**
+ * A control record's key is a version and a type. A compacted marker keeps its batch but loses its record: then
+ * nothing is open.
+ */
 function isAbortMarker(batch: Buffer): boolean {
   if (batch.readInt32BE(batchLayout.recordCount) === 0) return false
   const reader = new ByteReader(batch, batchLayout.records)

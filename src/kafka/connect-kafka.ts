@@ -15,8 +15,8 @@ import { resolveKafkaOptions, type KafkaOptions } from './options.ts'
 import { KafkaTransactionalProducer } from './transactional-producer.ts'
 
 /**
- * The door to a cluster of Kafka 3.9 or newer. Opens no connection by itself: each part does when it is first used. Throws
- * CONFIGURATION_INVALID for options that cannot be meant.
+ * The door to a cluster of Kafka 3.9 or newer. Opens no connection by itself: each part does when it is first used.
+ * Throws CONFIGURATION_INVALID for options that cannot be meant.
  */
 export function connectKafka(options: KafkaOptions): KafkaCluster {
   const resolved = resolveKafkaOptions(options)

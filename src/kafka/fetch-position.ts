@@ -4,8 +4,8 @@ import { committedRecords } from './committed-records.ts'
 import type { FetchedPartition } from './wire-requests.ts'
 
 /**
- * One assigned partition: where reading stands and what has arrived. A new assignment makes a new object, so an answer to
- * a fetch that was under way before finds nobody.
+ * One assigned partition: where reading stands and what has arrived. A new assignment makes a new object, so an
+ * answer to a fetch that was under way before finds nobody.
  */
 export class FetchPosition {
   readonly at: TopicPartition

@@ -78,7 +78,8 @@ export class KafkaGroupMember implements GroupMember {
     if (this.#joinConnections !== undefined)
       throw new StreamsError('INTERNAL', 'join was called while joining')
     this.#heartbeat?.stop()
-    // JoinGroup and SyncGroup wait for the others: heartbeats must not stand behind them, and only hanging up ends them early.
+    // JoinGroup and SyncGroup wait for the others: heartbeats must not stand behind them, and only hanging up ends
+    // them early.
     const connections = this.#openJoinConnections()
     this.#joinConnections = connections
     const hangUp = (): void => void connections.close()

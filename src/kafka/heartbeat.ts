@@ -11,7 +11,10 @@ export interface HeartbeatOptions {
   readonly retryBackoffMs: number
 }
 
-/** What the coordinator says: the group wants everybody to join again, it went on without us, or it refuses us for good. */
+/**
+ * What the coordinator says: the group wants everybody to join again, it went on without us, or it refuses us for
+ * good.
+ */
 export interface HeartbeatListener {
   rebalancing(): void
   lost(reason: string): void
@@ -19,8 +22,8 @@ export interface HeartbeatListener {
 }
 
 /**
- * Tells the coordinator that we live, for one generation. The session counts from the moment a heartbeat is sent that is then answered: that
- * moment is never later than the one from which the coordinator counts.
+ * Tells the coordinator that we live, for one generation. The session counts from the moment a heartbeat is sent that
+ * is then answered: that moment is never later than the one from which the coordinator counts.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions

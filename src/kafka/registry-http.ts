@@ -7,7 +7,9 @@ export interface RegistryAnswer {
   readonly body: unknown
 }
 
-/** The registry's own number for an error; tells a missing schema from a missing page (Confluent's REST interface). */
+/**
+ * The registry's own number for an error; tells a missing schema from a missing page (Confluent's REST interface).
+ */
 export function registryErrorCode(answer: RegistryAnswer): number | undefined {
   const { error_code: code } = (answer.body ?? {}) as { error_code?: unknown }
   return typeof code === 'number' ? code : undefined
@@ -21,8 +23,8 @@ export function registryMessage(answer: RegistryAnswer): string {
 const contentType = 'application/vnd.schemaregistry.v1+json'
 
 /**
- * Requests to a Confluent-compatible registry. Any answer below 500 that is JSON is an answer; everything else, 401, 403 and 429 too, is
- * REGISTRY_UNAVAILABLE: nobody knows what the registry would have said.
+ * Requests to a Confluent-compatible registry. Any answer below 500 that is JSON is an answer; everything else, 401,
+ * 403 and 429 too, is REGISTRY_UNAVAILABLE: nobody knows what the registry would have said.
  */
 export class RegistryHttp {
   /** Without credentials: this one may be printed. */

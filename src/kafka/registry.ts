@@ -84,7 +84,8 @@ export class SchemaRegistry {
   }
 
   /**
-   * The schema of an id; undefined when there is none: only when the registry says 404 with error code 40403 twice, 5 s apart.
+   * The schema of an id; undefined when there is none: only when the registry says 404 with error code 40403 twice, 5
+   * s apart.
    */
   async schemaById(id: number): Promise<RegisteredSchema | undefined> {
     const cached = this.#cache.schema(id)
@@ -119,7 +120,10 @@ export class SchemaRegistry {
     return id
   }
 
-  /** Sets the rule, then registers; a schema that is there already keeps its id. SCHEMA_INCOMPATIBLE when the registry refuses it. */
+  /**
+   * Sets the rule, then registers; a schema that is there already keeps its id. SCHEMA_INCOMPATIBLE when the registry
+   * refuses it.
+   */
   async register(subject: string, schemaText: string): Promise<number> {
     const ruled = await this.#setCompatibility(subject)
     const id = await this.#register(subject, schemaText)

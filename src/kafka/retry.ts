@@ -22,8 +22,9 @@ export interface RetryRules {
 }
 
 /**
- * Makes the attempt until it succeeds, fails for good or the time is up. CONCURRENT_TRANSACTIONS waits 2 to 20 ms only: the markers of the
- * last transaction are written in about that time. Throws the code of the table, or `exhausted` when the time is up.
+ * Makes the attempt until it succeeds, fails for good or the time is up. CONCURRENT_TRANSACTIONS waits 2 to 20 ms
+ * only: the markers of the last transaction are written in about that time. Throws the code of the table, or
+ * `exhausted` when the time is up.
  */
 export async function retrying<T>(rules: RetryRules, attempt: () => Promise<T>): Promise<T> {
   for (let failures = 0; ; failures += 1) {

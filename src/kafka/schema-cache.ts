@@ -17,8 +17,8 @@ interface CacheFile {
 }
 
 /**
- * What the registry has said once is true for ever: an id never changes its schema. So it is kept in one small file, and a restart needs no
- * registry. The file names the registry it is about: ids of another one mean other schemas.
+ * What the registry has said once is true for ever: an id never changes its schema. So it is kept in one small file,
+ * and a restart needs no registry. The file names the registry it is about: ids of another one mean other schemas.
  */
 export class SchemaCache {
   readonly #path: string

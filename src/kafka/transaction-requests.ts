@@ -79,7 +79,10 @@ export class TransactionRequests {
       (await retrying(rules, () => this.#metadata.finalizedFeature('transaction.version'))) >= 2
   }
 
-  /** Ends what is open, waits until its markers are written. With our identity instead of none, a newer owner is left alone (KIP-360). */
+  /**
+   * Ends what is open, waits until its markers are written. With our identity instead of none, a newer owner is left
+   * alone (KIP-360).
+   */
   async initialize(expected: ProducerIdentity, deadlineMs: number): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#producer
     const { producerId, producerEpoch } = expected
@@ -153,14 +156,16 @@ export class TransactionRequests {
   /**
    * Ends the transaction. COMMIT_OUTCOME_UNKNOWN when no answer says how.
    *
-   * Version 2 asks again when an answer is lost, and this is why that is safe: every end bumps the epoch, so our request names exactly one
-   * transaction. Either the coordinator still has it open, for the first request never arrived: it ends it now. Or it has ended it the way we
-   * ask: it recognises the epoch before the bump and repeats its answer. Or it ended it otherwise, because its time was up:
-   * INVALID_TXN_STATE. Or somebody has initialised the id since: fenced, and the group's stable offsets say whether we
-   * committed. A delayed copy of the request carries the old epoch and cannot touch a later transaction.
+   * Version 2 asks again when an answer is lost, and this is why that is safe: every end bumps the epoch, so our
+   * request names exactly one transaction. Either the coordinator still has it open, for the first request never
+   * arrived: it ends it now. Or it has ended it the way we ask: it recognises the epoch before the bump and repeats
+   * its answer. Or it ended it otherwise, because its time was up: INVALID_TXN_STATE. Or somebody has initialised the
+   * id since: fenced, and the group's stable offsets say whether we committed. A delayed copy of the request carries
+   * the old epoch and cannot touch a later transaction.
    *
-   * Version 1 keeps the epoch, so a delayed copy could end a later transaction of ours (KIP-890): a lost answer to a commit is final, and only
-   * a new epoch makes the copy harmless. An abort is asked for again, and `false` says that a new epoch must follow.
+   * Version 1 keeps the epoch, so a delayed copy could end a later transaction of ours (KIP-890): a lost answer to a
+   * commit is final, and only a new epoch makes the copy harmless. An abort is asked for again, and `false` says that
+   * a new epoch must follow.
    */
   async end(commit: boolean, deadlineMs: number): Promise<boolean> {
     const { transactionalId } = this.#producer

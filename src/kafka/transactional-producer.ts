@@ -15,13 +15,19 @@ import { queuesByPartition } from './partition-queue.ts'
 import { Sequences } from './sequences.ts'
 import { TransactionRequests, noIdentity } from './transaction-requests.ts'
 
-/** `new`: only `init` helps. `failed`: the transaction can only be aborted. `fenced`: somebody else owns the id, only `init` helps. */
+/**
+ * `new`: only `init` helps. `failed`: the transaction can only be aborted. `fenced`: somebody else owns the id, only
+ * `init` helps.
+ */
 type State = 'new' | 'idle' | 'open' | 'failed' | 'fenced' | 'closed'
 
 /** Below the 1 MiB that a broker takes by default, with room for what is counted too little. */
 const batchBytesMax = 900_000
 
-/** `TransactionalProducer` over the wire: version 2 of the protocol (KIP-890) where the cluster has finalized it, else version 1. */
+/**
+ * `TransactionalProducer` over the wire: version 2 of the protocol (KIP-890) where the cluster has finalized it, else
+ * version 1.
+ */
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #options: ResolvedKafkaOptions
   readonly #producer: ProducerOptions
@@ -123,11 +129,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   /**
-   * Ends the transaction after an error too. The answer of version 2 bumps the epoch, so what is still under way is refused. Version 1
-   * keeps the epoch: a delayed Produce or EndTxn could still land in the next transaction, so after an error a new epoch
-   * is asked for as well. So it is where the coordinator says that there is nothing to end: never the other way round, for an
-   * InitProducerId in an open transaction fences its own sender. All of these carry our identity: a zombie that aborts is
-   * fenced and leaves its successor alone.
+   * Ends the transaction after an error too. The answer of version 2 bumps the epoch, so what is still under way is
+   * refused. Version 1 keeps the epoch: a delayed Produce or EndTxn could still land in the next transaction, so
+   * after an error a new epoch is asked for as well. So it is where the coordinator says that there is nothing to
+   * end: never the other way round, for an InitProducerId in an open transaction fences its own sender. All of these
+   * carry our identity: a zombie that aborts is fenced and leaves its successor alone.
    */
   async #abort(deadlineMs: number): Promise<void> {
     const clean = this.#requests.version2 || this.#state === 'open'

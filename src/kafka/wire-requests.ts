@@ -12,8 +12,8 @@ import { ByteReader } from './varint.ts'
 import type { AbortedTransaction } from './committed-records.ts'
 
 /**
- * Requests that the wire library does not ship. Version 2 of the transaction protocol (KIP-890) has the wire format of
- * version 1 and other meanings: a Produce adds its partition by itself, an EndTxn answers with the next epoch.
+ * Requests that the wire library does not ship. Version 2 of the transaction protocol (KIP-890) has the wire format
+ * of version 1 and other meanings: a Produce adds its partition by itself, an EndTxn answers with the next epoch.
  */
 
 export interface PartitionBatch {
@@ -154,7 +154,9 @@ export interface FetchResponse {
   readonly partitions: readonly FetchedPartition[]
 }
 
-/** Record batches stay bytes until somebody wants them; the library decodes every record into seven objects at once. */
+/**
+ * Record batches stay bytes until somebody wants them; the library decodes every record into seven objects at once.
+ */
 function parseFetchResponse(
   _id: number,
   _key: number,

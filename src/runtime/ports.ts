@@ -101,7 +101,8 @@ export interface ProducedRange extends TopicPartition {
  * One transactional id. Calls are strictly sequential: a second call before the first has settled is a bug and throws
  * INTERNAL. The transaction begins lazily with the first `send` or `addOffsets`; `commit` and `abort` without one do nothing.
  *
- * Errors: TRANSACTION_FENCED (a newer owner, or the broker aborted a transaction that took too long), GROUP_FENCED (from
+ * Errors: TRANSACTION_FENCED (a newer owner, or, where nobody can tell these apart, the broker aborted a transaction that
+ * took too long; where it can be told, that is TRANSACTION_ABORTED), GROUP_FENCED (from
  * `addOffsets`: generation or member unknown), TRANSACTION_ABORTED (abort and do it again), COMMIT_OUTCOME_UNKNOWN (from
  * `commit`: the reply was lost), BROKER_UNAVAILABLE (retried inside until the transaction time-out was used up),
  * RECORD_TOO_LARGE, AUTHORIZATION_FAILED. After any error only `abort`, `init` or `close` may follow; `abort` leaves a usable

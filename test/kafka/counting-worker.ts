@@ -16,8 +16,9 @@ export interface CountingWorkerOptions {
 }
 
 /**
- * Writes the numbers from 0 on, one to each partition in each transaction, and commits how far it is with them. After an
- * error it does what the error's recovery says and nothing else. So every number is there once, in order, or something is wrong.
+ * Writes the numbers from 0 on, one to each partition in each transaction, and commits how far it is with them. After
+ * an error it does what the error's recovery says and nothing else. So every number is there once, in order, or
+ * something is wrong.
  */
 export class CountingWorker {
   readonly #options: CountingWorkerOptions

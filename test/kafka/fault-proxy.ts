@@ -16,6 +16,9 @@ export const apiKeys = Object.freeze({
 /** `request`: it never reaches the broker. `answer`: the broker has done it, and nobody learns of it. */
 export type Fault = 'request' | 'answer'
 
+/** `late`: the request is kept, and reaches the broker when the test says so. */
+type AnyFault = Fault | 'late'
+
 /**
  * Stands between the clients and one broker and breaks connections at chosen messages. It knows of the protocol only
  * where a message begins, what it asks for, and which answer belongs to it.
@@ -23,7 +26,8 @@ export type Fault = 'request' | 'answer'
 export class FaultProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  readonly #faults: { readonly apiKey: number; readonly fault: Fault; times: number }[] = []
+  readonly #faults: { readonly apiKey: number; readonly fault: AnyFault; times: number }[] = []
+  readonly #late: Buffer[] = []
   #brokerPort = 0
   /** How many messages were lost so far. */
   lost = 0
@@ -49,8 +53,24 @@ export class FaultProxy {
   }
 
   /** The next messages of this kind are lost, and the connection with them. */
-  lose(api: keyof typeof apiKeys, fault: Fault, times = 1): void {
+  lose(api: keyof typeof apiKeys, fault: AnyFault, times = 1): void {
     this.#faults.push({ apiKey: apiKeys[api], fault, times })
+  }
+
+  /** What was kept arrives now; resolves once the broker has answered all of it. */
+  async deliverLate(): Promise<number> {
+    const frames = this.#late.splice(0)
+    for (const frame of frames) {
+      const broker = connect(this.#brokerPort, '127.0.0.1')
+      const answered = new Promise<void>((resolve, reject) => {
+        broker.on('error', reject)
+        onFrames(broker, () => resolve())
+      })
+      broker.write(frame)
+      await answered
+      broker.destroy()
+    }
+    return frames.length
   }
 
   heal(): void {
@@ -83,7 +103,9 @@ export class FaultProxy {
     onFrames(client, frame => {
       const apiKey = frame.readInt16BE(4)
       asked.set(frame.readInt32BE(8), apiKey)
-      if (this.#takeFault(apiKey, 'request')) hangUp()
+      const late = this.#takeFault(apiKey, 'late')
+      if (late) this.#late.push(frame)
+      if (late || this.#takeFault(apiKey, 'request')) hangUp()
       else broker.write(frame)
     })
     onFrames(broker, frame => {
@@ -94,7 +116,7 @@ export class FaultProxy {
     })
   }
 
-  #takeFault(apiKey: number, fault: Fault): boolean {
+  #takeFault(apiKey: number, fault: AnyFault): boolean {
     const found = this.#faults.find(
       each => each.apiKey === apiKey && each.fault === fault && each.times > 0,
     )

@@ -8,7 +8,10 @@ import { systemRandom } from '../../src/random.ts'
 const version = '4.3.1'
 const run = promisify(execFile)
 
-/** Kafka's own command line tools: what is written by us must be read by its Java client. The arguments are separated by spaces. */
+/**
+ * Kafka's own command line tools: what is written by us must be read by its Java client. The arguments are separated
+ * by spaces.
+ */
 export async function kafkaTool(mainClass: string, toolArguments: string): Promise<string> {
   const cache = new DownloadCache(cacheDirectory(process.env), systemRandom)
   const jars = await new ServerJars(cache, () => undefined).kafka(version)

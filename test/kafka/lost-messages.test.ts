@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { errorCodeOf } from '../../src/errors.ts'
 import type { FetchedBatch, TransactionalProducer } from '../../src/runtime/ports.ts'
 import { ContractScene } from '../contract/cluster-world.ts'
 import type { Fault } from './fault-proxy.ts'
@@ -28,6 +29,20 @@ describe.each([{ version: 2 }, { version: 1 }] as const)(
     async function goOn(producer: TransactionalProducer): Promise<void> {
       await producer.send([scene.record('next')])
       await producer.commit()
+    }
+
+    /**
+     * The same, or after one abort: what arrives late may break a transaction of the first version, but adds nothing
+     * to it.
+     */
+    async function goOnAtLast(producer: TransactionalProducer): Promise<void> {
+      try {
+        await goOn(producer)
+      } catch (error) {
+        if (errorCodeOf(error) !== 'TRANSACTION_ABORTED') throw error
+        await producer.abort()
+        await goOn(producer)
+      }
     }
 
     test.each(faults)('a batch whose %s is lost is written once', async fault => {
@@ -125,6 +140,42 @@ describe.each([{ version: 2 }, { version: 1 }] as const)(
 
       expect(await scene.values()).toEqual(['next'])
     })
+
+    test.each(version === 2 ? (['commit', 'abort'] as const) : (['abort'] as const))(
+      'a copy of an end (%s) that arrives late cannot touch the next transaction',
+      async how => {
+        const producer = await scene.producer()
+        await producer.send([scene.record('first')])
+        environment.proxy.lose('endTxn', 'late')
+        await (how === 'commit' ? producer.commit() : producer.abort())
+
+        await producer.send([scene.record('next')])
+        const delivered = await environment.proxy.deliverLate()
+        await producer.send([scene.record('last')])
+        await producer.commit()
+
+        expect(delivered).toBe(1)
+        expect(await scene.values()).toEqual(
+          how === 'commit' ? ['first', 'next', 'last'] : ['next', 'last'],
+        )
+      },
+    )
+
+    test.each(['commit', 'abort'] as const)(
+      'a copy of a batch that arrives after its transaction (%s) adds nothing',
+      async how => {
+        const producer = await scene.producer()
+        environment.proxy.lose('produce', 'late')
+        await producer.send([scene.record('once')])
+        await (how === 'commit' ? producer.commit() : producer.abort())
+
+        const delivered = await environment.proxy.deliverLate()
+        await goOnAtLast(producer)
+
+        expect(delivered).toBe(1)
+        expect(await scene.values()).toEqual(how === 'commit' ? ['once', 'next'] : ['next'])
+      },
+    )
 
     test('a commit that nobody answers for the whole time is unknown, and init decides it', async () => {
       const cluster = scene.connect()

@@ -6,7 +6,10 @@ export interface ProxiedEnvironment extends AsyncDisposable {
   readonly bootstrapServers: string
 }
 
-/** One broker that tells its clients to come through the proxy; a transaction that takes too long is aborted within 200 ms. */
+/**
+ * One broker that tells its clients to come through the proxy; a transaction that takes too long is aborted within
+ * 200 ms.
+ */
 export async function startProxied(transactionVersion: 1 | 2): Promise<ProxiedEnvironment> {
   const proxy = await FaultProxy.start()
   const environment = await DevEnvironment.start({

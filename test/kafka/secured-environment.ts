@@ -8,8 +8,9 @@ const login = (module: string, more: string): string =>
   `org.apache.kafka.common.security.${module} required ${more};`
 
 /**
- * One broker that speaks TLS, wants a password and asks its access lists about everything. Our user may use what begins with
- * `contract-`, and nothing of the cluster itself. The clear-text listener is for the broker's own administration.
+ * One broker that speaks TLS, wants a password and asks its access lists about everything. Our user may use what
+ * begins with `contract-`, and nothing of the cluster itself. The clear-text listener is for the broker's own
+ * administration.
  */
 export async function startSecured(): Promise<DevEnvironment> {
   const environment = await DevEnvironment.start({
