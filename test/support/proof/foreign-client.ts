@@ -29,6 +29,7 @@ export interface CommittedRecord {
 
 const program = fileURLToPath(new URL('foreign-client.java', import.meta.url))
 const kafkaVersion = '4.3.1'
+const javaCommand = 'java'
 
 /**
  * The producer and the consumer of Apache's Java client in a process of its own: what other teams use, and what no line of ours
@@ -66,7 +67,7 @@ export class ForeignClient implements AsyncDisposable {
     const quick = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
     const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'
     const child = spawn(
-      'java',
+      javaCommand,
       [...quick, quiet, '-cp', join(jars, '*'), program, bootstrapServers, ...topics],
       { stdio: ['pipe', 'pipe', 'pipe'] },
     )

@@ -29,12 +29,18 @@ export class MailonceInstance implements AsyncDisposable {
     this.#exit = once(this.#child, 'close').then(() => undefined)
   }
 
-  /** Whether it has logged this event; throws when it has ended instead. */
+  /** Whether it has logged this event; throws when it has failed instead. */
   hasLogged(event: string): boolean {
     if (this.log.some(line => line['event'] === event)) return true
-    if (this.#child.exitCode !== null)
-      throw new Error(`an instance ended before it was ${event}: ${this.#stderr}`)
+    this.mustLive()
     return false
+  }
+
+  /** Throws when it has failed: neither a signal nor a stop that was asked for does that. */
+  mustLive(): void {
+    const { exitCode } = this.#child
+    if (exitCode === null || exitCode === 0) return
+    throw new Error(`an instance failed with exit code ${exitCode}: ${this.#stderr}`)
   }
 
   /** How often it has logged this event. */

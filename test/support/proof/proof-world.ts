@@ -35,6 +35,7 @@ export class ProofWorld implements AsyncDisposable {
   readonly stateRoot: string
   readonly #requested: ForeignAvro<EmailRequested>
   readonly #resources: AsyncDisposableStack
+  readonly #instances: MailonceInstance[] = []
 
   private constructor(
     parts: Pick<ProofWorld, 'relay' | 'client' | 'outcomes' | 'servers' | 'stateRoot'>,
@@ -87,6 +88,7 @@ export class ProofWorld implements AsyncDisposable {
       value === true ? [`--${flag}`] : [`--${flag}`, value],
     )
     const instance = new MailonceInstance(argv)
+    this.#instances.push(instance)
     return this.#resources.use(instance)
   }
 
@@ -123,7 +125,7 @@ export class ProofWorld implements AsyncDisposable {
       planned
         .map(each => each.request.requestId)
         .filter(id => this.outcomes.endsOf(id).length === 0)
-    await eventually('every request has ended', () => open().length === 0, {
+    await this.#eventually('every request has ended', () => open().length === 0, {
       withinMs,
       seen: () => ({ open: open().length, first: open().slice(0, 5) }),
     })
@@ -141,9 +143,22 @@ export class ProofWorld implements AsyncDisposable {
         const asked = recordsOf([each]).filter(({ request }) => request.callback).length
         return callbacks.length < asked + revised
       })
-    await eventually('every callback has come', () => waiting().length === 0, {
+    await this.#eventually('every callback has come', () => waiting().length === 0, {
       seen: () => ({ waiting: waiting().length, first: waiting()[0]?.request.requestId }),
     })
+  }
+
+  /** An instance that fails is the answer, not the time that passes without it. */
+  async #eventually(
+    what: string,
+    holds: () => boolean,
+    options: Parameters<typeof eventually>[2],
+  ): Promise<void> {
+    const look = (): boolean => {
+      for (const instance of this.#instances) instance.mustLive()
+      return holds()
+    }
+    await eventually(what, look, options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
