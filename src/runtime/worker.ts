@@ -349,11 +349,12 @@ export class Worker {
    */
   async #recover(first: unknown): Promise<void> {
     for (let error = first; ;) {
+      // It was told to stop while it waited for the group.
+      if (errorCodeOf(error) === 'CLOSED' && this.#stopping.signal.aborted) return
       try {
-        await this.#recoverFrom(error)
-        return
+        return await this.#recoverFrom(error)
       } catch (next) {
-        if (next === error || isStop(next)) throw next
+        if (next === error) throw next
         error = next
       }
     }
@@ -362,7 +363,6 @@ export class Worker {
   async #recoverFrom(error: unknown): Promise<void> {
     const { log, metrics, clock } = this.#context
     const code = errorCodeOf(error) ?? 'INTERNAL'
-    if (code === 'CLOSED' && this.#stopping.signal.aborted) return
     metrics.commitFailures.labels({ code }).inc()
     if (isStop(error)) throw error
     log.warn(
