@@ -1,6 +1,8 @@
 import { topicNames } from '../../../src/email/topic-names.ts'
 import type { Random } from '../../../src/random.ts'
+import { partitionKey, type TopicPartition } from '../../../src/runtime/ports.ts'
 import { noFaults } from '../../../src/testing/fault-injector.ts'
+import type { MemoryBroker } from '../../../src/testing/memory-broker.ts'
 import { type Alteration, unaltered } from './alterations.ts'
 import { partitions } from './business-systems.ts'
 import { applicationId, type EmailMachine } from './email-machine.ts'
@@ -155,29 +157,27 @@ function breakBroker({ simulation, reached }: EmailWorld): void {
 function setOffsetsBack(world: EmailWorld): void {
   const { machines, simulation, group, reached } = world
   for (const machine of machines) machine.kill()
-  const { clock, broker } = simulation
+  const all = everyPartition(simulation.broker)
+  simulation.clock.schedule(16_000, () => {
+    const committed = group.offsets.stable(all)
+    if (group.members.length > 0 || committed === undefined) return
+    reached.note('offsets set back')
+    world.offsetsSetBack = true
+    const known = all.filter(at => committed.has(partitionKey(at)))
+    group.offsets.set(known.map(at => ({ ...at, offset: 0, metadata: '' })))
+  })
+}
+
+function everyPartition(broker: MemoryBroker): TopicPartition[] {
   const topics = [
-    topicNames.requested,
-    topicNames.dedup,
-    topicNames.sent,
-    topicNames.failed,
+    ...Object.values(topicNames),
     `${applicationId}-requests-repartition`,
     `${applicationId}-duplicates-repartition`,
     `${applicationId}-send-commands`,
-  ].filter(name => broker.topic(name) !== undefined)
-  clock.schedule(16_000, () => {
-    if (group.members.length > 0) return
-    reached.note('offsets set back')
-    world.offsetsSetBack = true
-    group.offsets.set(
-      topics.flatMap(topic =>
-        Array.from({ length: partitions }, (_, partition) => ({
-          topic,
-          partition,
-          offset: 0,
-          metadata: '',
-        })),
-      ),
-    )
-  })
+  ]
+  return topics.flatMap(topic =>
+    broker.topic(topic) === undefined
+      ? []
+      : Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  )
 }

@@ -11,7 +11,7 @@ import { plainSerdes } from '../../support/email-flow.ts'
 import { type Alteration, unaltered } from './alterations.ts'
 import { BusinessSystems, partitions } from './business-systems.ts'
 import { applicationId, EmailMachine } from './email-machine.ts'
-import { MailRelay } from './mail-relay.ts'
+import { type DottedMail, MailRelay } from './mail-relay.ts'
 import { Reached } from './reached.ts'
 
 export interface EmailWorldOptions {
@@ -61,7 +61,7 @@ export class EmailWorld {
         relay: this.relay,
         random,
         schedule: (delayMs: number, callback: () => void) => void clock.schedule(delayMs, callback),
-        onDot: (process: SimulatedProcess, identity: string) => this.#onDot(process, identity),
+        onDot: (process: SimulatedProcess, mail: DottedMail) => this.#onDot(process, mail),
         note: (path: string) => this.reached.note(path),
       },
       logOf: (name: string) => this.#logOf(name),
@@ -100,13 +100,15 @@ export class EmailWorld {
     return this.committed(topic).map(record => serde.deserialize(record.value!))
   }
 
-  #onDot(process: SimulatedProcess, identity: string): void {
+  #onDot(process: SimulatedProcess, { identity, recipients }: DottedMail): void {
+    const { source, requestId } = nameOf(identity)
+    const to = recipients.join(' and ')
+    this.simulation.story.tell(process.id, `writes the dot of ${source} ${requestId} to ${to}`)
     const begunMs = this.#attemptsBegun.get(process)?.get(identity)
     const ageMs = this.simulation.clock.monotonicMs() - (begunMs ?? -Infinity)
     if (ageMs < dotMaxMs) return
-    const { requestId } = nameOf(identity)
     const late = begunMs === undefined ? 'without a transaction 1' : `${Math.round(ageMs)} ms late`
-    this.broken.push(`${requestId}: a dot of ${process.id} ${late}`)
+    this.broken.push(`${source} ${requestId}: a dot of ${process.id} ${late}`)
   }
 
   /** A full disk and a false alarm about the instance id end a process; its supervisor starts it again. */

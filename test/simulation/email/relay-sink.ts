@@ -10,7 +10,7 @@ import type {
   TargetReply,
 } from '../../../src/sinks/sink.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
-import type { DotAnswer, MailRelay } from './mail-relay.ts'
+import type { DotAnswer, DottedMail, MailRelay } from './mail-relay.ts'
 
 /** RFC 5321 section 4.5.3.2.6. */
 const silenceMaxMs = 600_000
@@ -21,7 +21,7 @@ export interface RelayWorld {
   /** Of the world, which goes on when a process does not. */
   readonly schedule: (delayMs: number, callback: () => void) => void
   /** A dot is being written. */
-  readonly onDot: (process: SimulatedProcess, identity: string) => void
+  readonly onDot: (process: SimulatedProcess, mail: DottedMail) => void
   readonly note: (path: string) => void
 }
 
@@ -139,9 +139,9 @@ export class RelaySink implements Sink<MailRequest> {
   }
 
   /** The dot leaves at once; half of what a dead process had written never left its machine. */
-  #dot(mail: Parameters<MailRelay['receive']>[0]): Promise<Outcome> {
+  #dot(mail: DottedMail): Promise<Outcome> {
     const { relay, random, schedule, onDot, note } = this.#world
-    onDot(this.#process, mail.identity)
+    onDot(this.#process, mail)
     return new Promise(resolve => {
       const giveUp = this.#process.clock.schedule(silenceMaxMs, () => {
         note('ten minutes of silence')
