@@ -1,3 +1,4 @@
+import { decodeMemberState, encodeInstances } from './instances.ts'
 import type { GroupAssignment, GroupMemberInfo, TopicPartition } from './ports.ts'
 
 /** Tasks to spread: the partitions of one sub-topology, and the topics that go with each of them. */
@@ -7,26 +8,7 @@ export interface TaskGroup {
   readonly partitions: number
 }
 
-/** What a member tells the assignor: the tasks it has, so that they can stay. */
-export interface MemberState {
-  readonly tasks: readonly string[]
-}
-
 export const assignmentProtocol = 'mailonce-sticky'
-
-export function encodeMemberState(state: MemberState): Buffer {
-  return Buffer.from(JSON.stringify(state))
-}
-
-/** A member of another release may say more, or nothing: what cannot be read is no tasks. */
-function decodeMemberState(bytes: Buffer): MemberState {
-  try {
-    const { tasks } = JSON.parse(bytes.toString('utf8')) as Partial<MemberState>
-    return { tasks: Array.isArray(tasks) ? tasks : [] }
-  } catch {
-    return { tasks: [] }
-  }
-}
 
 export function taskIdOf(group: string, partition: number): string {
   return `${group}_${partition}`
@@ -35,19 +17,24 @@ export function taskIdOf(group: string, partition: number): string {
 /**
  * Sticky and co-partitioned. Each sub-topology is spread evenly by itself (they cost different things), a task stays where
  * it was unless that member has more than its share, and who has fewest tasks in all takes the odd ones. The same
- * members in any order give the same assignment.
+ * members in any order give the same assignment. Everybody is told who of those that answer questions has which task.
  */
 export function assignTasks(
   groups: readonly TaskGroup[],
   members: readonly GroupMemberInfo[],
 ): ReadonlyMap<string, GroupAssignment> {
   const states = members
-    .map(member => ({
-      id: member.memberId,
-      had: new Set(decodeMemberState(member.userData).tasks),
-      partitions: [] as TopicPartition[],
-      tasks: 0,
-    }))
+    .map(({ memberId, userData }) => {
+      const { tasks, http } = decodeMemberState(userData)
+      return {
+        id: memberId,
+        http,
+        had: new Set(tasks),
+        ids: [] as string[],
+        partitions: [] as TopicPartition[],
+        tasks: 0,
+      }
+    })
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   for (const group of groups) {
     const shares = sharesOf(group, states)
@@ -56,6 +43,7 @@ export function assignTasks(
     const give = (state: (typeof states)[number], partition: number): void => {
       left.set(state, left.get(state)! - 1)
       state.tasks += 1
+      state.ids.push(taskIdOf(group.name, partition))
       for (const topic of group.topics) state.partitions.push({ topic, partition })
     }
     for (let partition = 0; partition < group.partitions; partition += 1) {
@@ -70,9 +58,11 @@ export function assignTasks(
         partition,
       )
   }
-  return new Map(
-    states.map(({ id, partitions }) => [id, { partitions, userData: Buffer.alloc(0) }]),
+  const instances = states.flatMap(({ http, ids }) =>
+    http === undefined ? [] : [{ http, tasks: ids }],
   )
+  const userData = encodeInstances(instances)
+  return new Map(states.map(({ id, partitions }) => [id, { partitions, userData }]))
 }
 
 /** How many tasks of the group each member gets; the odd ones go to those with fewest tasks so far, then to those who had most of it. */

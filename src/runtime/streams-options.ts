@@ -17,6 +17,8 @@ export interface StreamsOptions {
   readonly rebalanceTimeoutMs: number
   readonly fetch: FetcherOptions
   readonly acceptLostState: boolean
+  /** HOST:PORT at which the others of the group find this instance's answers; left out, they are told nothing. */
+  readonly advertisedHttp?: string
   /** What the user calls to create missing topics. */
   readonly createTopicsHint: string
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
+import { Instances } from './instances.ts'
 import { prepareTopics } from './internal-topics.ts'
 import type { KafkaCluster } from './ports.ts'
 import { isPassing } from './restore.ts'
@@ -16,6 +17,7 @@ import {
   type StreamsOptions,
   type StreamsSettings,
 } from './streams-options.ts'
+import { StoreQueries } from './store-queries.ts'
 import { Worker } from './worker.ts'
 
 /** The world an instance runs in. Whoever made these closes them, after the instance has stopped. */
@@ -41,6 +43,7 @@ export class Streams {
   #state: StreamsState = 'starting'
   #stopWithinMs = 30_000
   #worker: Worker | undefined
+  #queries: StoreQueries | undefined
   #run: Promise<void> | undefined
   #onReady: () => void = () => undefined
 
@@ -58,6 +61,11 @@ export class Streams {
   /** In the group, and every assigned task is running. */
   get isReady(): boolean {
     return this.#state === 'running' && this.#worker?.isReady === true
+  }
+
+  /** What can be asked about the stores; undefined until the topics are known. */
+  get queries(): StoreQueries | undefined {
+    return this.#queries
   }
 
   /** Called once, when the instance is ready for the first time. */
@@ -107,6 +115,7 @@ export class Streams {
       }),
     )
     if (catalog === undefined) return undefined
+    const instances = new Instances(this.#options.advertisedHttp)
     const slots = new SinkSlots(concurrencyOf(this.#topology), clock, random)
     const worker = new Worker({
       options: this.#options,
@@ -121,11 +130,18 @@ export class Streams {
         random,
         log,
         metrics: this.metrics,
+        instances,
         journal,
         slots,
       },
     })
     this.#worker = worker
+    this.#queries = new StoreQueries({
+      topology: this.#topology,
+      catalog,
+      instances,
+      tasks: () => worker.tasks,
+    })
     for (const evidence of journal.evidence) worker.commits.addEvidence(evidence)
     if (this.#stopping.signal.aborted) worker.stop(this.#stopWithinMs)
     else this.#state = 'running'

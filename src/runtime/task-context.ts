@@ -7,6 +7,7 @@ import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Cycle } from './cycle.ts'
+import type { Instances } from './instances.ts'
 import type { KafkaCluster } from './ports.ts'
 import type { RuntimeMetrics } from './runtime-metrics.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
@@ -22,6 +23,8 @@ export interface TaskContext {
   readonly random: Random
   readonly log: Logger
   readonly metrics: RuntimeMetrics
+  /** Who has which task. */
+  readonly instances: Instances
   readonly journal: Journal
   /** One for each sink, shared by all tasks of the instance. */
   readonly slots: SinkSlots

@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts'
 import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
-import { assignmentProtocol, assignTasks, encodeMemberState, taskIdOf } from './assignor.ts'
+import { assignmentProtocol, assignTasks, taskIdOf } from './assignor.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { FenceLimit } from './fence-limit.ts'
 import { InputFeed } from './input-feed.ts'
@@ -122,10 +122,6 @@ export class Worker {
     return this.#commits
   }
 
-  wake(): void {
-    this.#wake.wake()
-  }
-
   /** Drains, then ends `run`: within the time-out, measured from now. */
   stop(timeoutMs: number): void {
     this.#stopDeadlineMs = this.#context.clock.monotonicMs() + timeoutMs
@@ -239,8 +235,9 @@ export class Worker {
     if (this.#owned.all.length > 0) await this.#rest(restBeforeJoinMs)
     if (this.#member.status === 'lost')
       await this.#loseAll('the group went on while this instance came to rest')
-    const userData = encodeMemberState({ tasks: this.#owned.ids })
+    const userData = this.#context.instances.memberState(this.#owned.ids)
     const assignment = await this.#member.join(userData, this.#stopping.signal)
+    this.#context.instances.learn(assignment.userData)
     await this.#dropStale()
     const tasks = this.#tasksOf(assignment)
     const revoked = this.#owned.all.filter(({ task }) => !tasks.has(task.id))
