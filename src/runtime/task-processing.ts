@@ -1,6 +1,7 @@
 import type { EffectCommand } from '../effects/outbox.ts'
 import { describeError, StreamsError } from '../errors.ts'
 import { keyNotLoaded } from '../state/key-not-loaded.ts'
+import type { OverlaidStore } from '../state/overlaid-store.ts'
 import type {
   ProcessorContext,
   Punctuation,
@@ -88,7 +89,9 @@ export class TaskProcessing {
       environment.origin = each.from
       environment.streamTimeMs = Math.max(environment.streamTimeMs, each.record.timestampMs)
       try {
-        await this.runUnit(() => handler(each.record))
+        // Nothing to wait for, for nearly every record: awaiting it all the same costs more than the record.
+        const missing = this.runUnit(() => handler(each.record))
+        if (missing) await missing
       } catch (error) {
         if (!(error instanceof StreamsError) || error.code !== 'RECORD_UNDECODABLE') throw error
         this.#toDeadLetters(each.from, error)
@@ -99,7 +102,7 @@ export class TaskProcessing {
     this.#task.progressed(topic)
     context.activeCycle().records += decoded.length
     context.metrics.recordsIn.labels({ topic }).inc(decoded.length)
-    for (const store of this.#task.stores.values()) store.overlaid.dropLoaded()
+    for (const store of this.#overlays) store.dropLoaded()
     return decoded.length
   }
 
@@ -130,25 +133,26 @@ export class TaskProcessing {
 
   /** Runs all or nothing of it. Synchronous unless a key is missing: then its traces are taken back, the key is read, and it runs again. */
   runUnit(unit: () => void): Promise<void> | undefined {
-    const { context, stores } = this.#task
-    const cycle = context.activeCycle()
+    const cycle = this.#task.context.activeCycle()
     const mark = cycle.mark()
-    const marks = [...stores.values()].map(
-      store => [store.overlaid, store.overlaid.mark()] as const,
-    )
-    const undo = (): void => {
-      cycle.undoTo(mark)
-      for (const [store, at] of marks) store.undoTo(at)
-    }
+    for (const store of this.#overlays) store.mark()
     try {
       unit()
-      for (const [store] of marks) store.clearMarks()
+      for (const store of this.#overlays) store.clearMarks()
       return undefined
     } catch (error) {
+      const undo = (): void => {
+        cycle.undoTo(mark)
+        for (const store of this.#overlays) store.undoTo(0)
+      }
       undo()
       if (keyNotLoaded(error) === undefined) throw error
       return this.#loadAndRepeat(unit, undo, error)
     }
+  }
+
+  get #overlays(): readonly OverlaidStore<unknown>[] {
+    return this.#task.overlays
   }
 
   async #loadAndRepeat(unit: () => void, undo: () => void, first: unknown): Promise<void> {
@@ -159,7 +163,7 @@ export class TaskProcessing {
       await this.#task.stores.get(missed.store.name)!.overlaid.load([missed.key])
       try {
         unit()
-        for (const store of this.#task.stores.values()) store.overlaid.clearMarks()
+        for (const store of this.#overlays) store.clearMarks()
         return
       } catch (next) {
         undo()

@@ -3,6 +3,7 @@ import type { EffectDefinition } from '../effects/effect.ts'
 import { EffectEngine } from '../effects/engine.ts'
 import type { Moment } from '../effects/flight.ts'
 import type { Serde } from '../serde.ts'
+import type { OverlaidStore } from '../state/overlaid-store.ts'
 import { type KeyValueStore, type StoreDefinition, type StoreWrite } from '../state/store.ts'
 import type { EffectNode, SinkNode, StreamRecord, SubTopology } from '../topology/topology.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
@@ -66,6 +67,7 @@ export class Task {
   readonly #positions: StoreDefinition<number> | undefined
   #state: TaskState = 'created'
   #progressed = new Set<string>()
+  #overlays: readonly OverlaidStore<unknown>[] = []
 
   constructor(context: TaskContext, subTopology: SubTopology, partition: number) {
     this.id = taskIdOf(subTopology.name, partition)
@@ -94,6 +96,12 @@ export class Task {
   moveTo(state: TaskState): void {
     assert(transitions[this.#state].includes(state), `task ${this.id}: ${this.#state} → ${state}`)
     this.#state = state
+    if (state === 'running') this.#overlays = [...this.stores.values()].map(each => each.overlaid)
+  }
+
+  /** Of a running task, which has the same stores all the time: asked for every record. */
+  get overlays(): readonly OverlaidStore<unknown>[] {
+    return this.#overlays
   }
 
   get sources(): readonly TopicPartition[] {
