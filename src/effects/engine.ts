@@ -137,6 +137,7 @@ export class EffectEngine<Request> {
     const facts = [...this.#applied.committing, ...this.#applied.active, ...this.#facts]
     this.#facts = []
     this.#applied = { active: [], committing: [] }
+    this.#sealed = { active: [], committing: [] }
     for (const fact of facts) this.#options.onLateFact(fact)
   }
 

@@ -7,7 +7,7 @@ import { OverlaidStore } from '../../src/state/overlaid-store.ts'
 import type { StoreDefinition } from '../../src/state/store.ts'
 import { GatedBackend } from './gated-backend.ts'
 
-const definition = outboxStore('outbox', 1000) as StoreDefinition<unknown> as StoreDefinition
+const definition = outboxStore('outbox', 1000) as StoreDefinition
 
 const delivery = (identity: string) =>
   newDelivery(
