@@ -26,7 +26,7 @@ const topics = emailTopics(serdes, windowMs)
 const seen = dedupStore(windowMs)
 // Nobody asks for a callback in this run, so nothing is written here.
 const repeats = topics.duplicatesRepartition
-const duplicates = topic(topicNames.callback, repeats)
+const duplicates = topic(topicNames.callback, { key: repeats.key, value: repeats.value })
 const topology = new TopologyBuilder()
   .source('requests', topics.requested, { subTopology: 'dedup' })
   .source('rerouted', topics.requestsRepartition)
