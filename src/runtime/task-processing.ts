@@ -141,9 +141,13 @@ export class TaskProcessing {
       for (const store of this.#overlays) store.clearMarks()
       return undefined
     } catch (error) {
+      // Marks are cleared with it: what is written before the next unit begins must not be taken back with that one.
       const undo = (): void => {
         cycle.undoTo(mark)
-        for (const store of this.#overlays) store.undoTo(0)
+        for (const store of this.#overlays) {
+          store.undoTo(0)
+          store.clearMarks()
+        }
       }
       undo()
       if (keyNotLoaded(error) === undefined) throw error
@@ -161,6 +165,7 @@ export class TaskProcessing {
       const missed = keyNotLoaded(error)
       if (missed === undefined) throw error
       await this.#task.stores.get(missed.store.name)!.overlaid.load([missed.key])
+      for (const store of this.#overlays) store.mark()
       try {
         unit()
         for (const store of this.#overlays) store.clearMarks()

@@ -34,8 +34,8 @@ export function outboxOf({ overlaid, backend, definition }: TaskStore): OutboxSt
       const fromDisk = await backend.getMany(missing)
       const read = new Map(missing.map((key, index) => [key, fromDisk[index]]))
       return keys.map((key, index) => {
-        const overlaid = known[index]
-        if (overlaid) return overlaid.value
+        const answer = known[index]
+        if (answer) return answer.value
         const bytes = read.get(key)
         return bytes === undefined ? undefined : (definition.value.deserialize(bytes) as Delivery)
       })

@@ -12,7 +12,6 @@ import { utf8Serde } from '../../src/serde.ts'
 import type { OutcomeKind } from '../../src/sinks/sink.ts'
 import { MemoryStoreBackend } from '../../src/state/memory-store-backend.ts'
 import { OverlaidStore } from '../../src/state/overlaid-store.ts'
-import type { StoreDefinition } from '../../src/state/store.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { planOf } from './delivery-fixture.ts'
 import { FakeSink } from './fake-sink.ts'
@@ -78,7 +77,7 @@ export class EngineWorld {
 
   constructor() {
     const definition = outboxStore('outbox', rememberMs)
-    this.overlaid = new OverlaidStore(definition as StoreDefinition, this.backend)
+    this.overlaid = new OverlaidStore(definition, this.backend)
     this.engine = this.#newEngine()
   }
 
