@@ -10,7 +10,9 @@ export async function eventually(
   const deadlineMs = performance.now() + withinMs
   while (!(await holds())) {
     if (performance.now() > deadlineMs)
-      throw new Error(`not within ${withinMs} ms: ${what}; seen: ${JSON.stringify(seen?.())}`)
+      throw new Error(
+        `not within ${withinMs} ms: ${what}; seen: ${JSON.stringify(seen?.(), null, 1)}`,
+      )
     await delay(20)
   }
 }

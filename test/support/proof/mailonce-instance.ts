@@ -43,6 +43,13 @@ export class MailonceInstance implements AsyncDisposable {
     throw new Error(`an instance failed with exit code ${exitCode}: ${this.#stderr}`)
   }
 
+  /** The last lines that tell of what went wrong or of partitions that came and went. */
+  lastNews(): readonly LogLine[] {
+    return this.log
+      .filter(line => Number(line['level']) >= 40 || line['event'] === 'assigned')
+      .slice(-5)
+  }
+
   /** How often it has logged this event. */
   count(event: string): number {
     return this.log.filter(line => line['event'] === event).length

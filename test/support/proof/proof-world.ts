@@ -152,13 +152,17 @@ export class ProofWorld implements AsyncDisposable {
   async #eventually(
     what: string,
     holds: () => boolean,
-    options: Parameters<typeof eventually>[2],
+    options: { readonly withinMs?: number; readonly seen: () => object },
   ): Promise<void> {
     const look = (): boolean => {
       for (const instance of this.#instances) instance.mustLive()
       return holds()
     }
-    await eventually(what, look, options)
+    const seen = (): object => ({
+      ...options.seen(),
+      instances: this.#instances.map(each => each.lastNews()),
+    })
+    await eventually(what, look, { ...options, seen })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
