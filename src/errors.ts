@@ -63,9 +63,10 @@ export function errorCodeOf(error: unknown): ErrorCode | undefined {
   return error instanceof StreamsError ? error.code : undefined
 }
 
-/** One readable line for any thrown thing, with its causes. */
+/** One readable line for any thrown thing, with its causes, each said once. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause === undefined ? '' : ` (${describeError(error.cause)})`
-  return `${error.message}${cause}`
+  if (error.cause === undefined) return error.message
+  const cause = describeError(error.cause)
+  return error.message.includes(cause) ? error.message : `${error.message} (${cause})`
 }

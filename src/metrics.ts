@@ -71,9 +71,9 @@ export class MetricFamily<Label extends string, Child> {
     return child
   }
 
-  /** Forgets one combination: what is gone (a partition that moved away) must not be shown for ever. */
-  remove(values: LabelValues<Label>): void {
-    this.#children.delete(this.#key(values))
+  /** Forgets every combination: what is gone (a partition that moved away) must not be shown for ever. */
+  clear(): void {
+    this.#children.clear()
   }
 
   /** Labels as Prometheus writes them, without braces, and the values. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { errorCodes, StreamsError } from '../src/errors.ts'
+import { describeError, errorCodes, StreamsError } from '../src/errors.ts'
 
 const page = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')
 
@@ -19,4 +19,13 @@ test('docs/errors.md names the recovery of every code', () => {
   expect(Object.fromEntries(documented)).toEqual(
     Object.fromEntries(errorCodes.map(code => [code, new StreamsError(code, '').recovery])),
   )
+})
+
+test('a cause is told once, whether the message has it already or not', () => {
+  const refused = new Error('connect ECONNREFUSED')
+  const quoting = new Error('no connection: connect ECONNREFUSED', { cause: refused })
+  const plain = new Error('no connection', { cause: refused })
+
+  expect(describeError(quoting)).toBe('no connection: connect ECONNREFUSED')
+  expect(describeError(plain)).toBe('no connection (connect ECONNREFUSED)')
 })

@@ -61,16 +61,17 @@ test('the same metric may be asked for twice, another kind under its name may no
   expect(() => registry.counter('twice_total', 'Twice.', ['more'])).toThrow('registered already')
 })
 
-test('a combination that was removed is not shown any more', () => {
+test('combinations that were cleared are not shown any more', () => {
   const registry = new MetricRegistry()
   const lag = registry.gauge('lag_records', 'Lag.', ['partition'])
   lag.labels({ partition: 0 }).set(5)
   lag.labels({ partition: 1 }).set(6)
 
-  lag.remove({ partition: 0 })
+  lag.clear()
+  lag.labels({ partition: 1 }).set(7)
 
   expect(registry.render()).not.toContain('partition="0"')
-  expect(registry.render()).toContain('lag_records{partition="1"} 6')
+  expect(registry.render()).toContain('lag_records{partition="1"} 7')
 })
 
 test('values may be collected when somebody asks', () => {

@@ -4,7 +4,6 @@ import { errorCodeOf, type ErrorCode } from '../errors.ts'
 const hints: Partial<Record<ErrorCode, string>> = {
   BROKER_UNAVAILABLE: 'is it running? --kafka HOST:PORT names the brokers',
   REGISTRY_UNAVAILABLE: 'is it running? --schema-registry URL names the registry',
-  STATE_LOCKED: 'stop the other process, or choose another directory with --state-dir',
   INTERNAL: 'please report this',
 }
 

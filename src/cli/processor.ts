@@ -15,7 +15,7 @@ import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
-import { probeRelay } from './relay-probe.ts'
+import { probeBrokers, probeRelay } from './probes.ts'
 import { smtpUrl } from './smtp-url.ts'
 
 export interface ProcessorOptions {
@@ -90,6 +90,9 @@ export class Processor {
       relay: configuration.smtp.display,
     })
     const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
+    probeBrokers(configuration.kafka).catch((error: unknown) =>
+      log.warn({ event: 'broker-unreachable' }, describeError(error)),
+    )
     probeRelay(relayUrl).catch((error: unknown) =>
       log.warn({ event: 'relay-unreachable' }, describeError(error)),
     )

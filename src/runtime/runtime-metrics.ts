@@ -8,7 +8,10 @@ import {
 
 const commitBucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000]
 
-/** What an instance counts. Counters of a cycle are added when it commits: what was taken back was never counted. */
+/**
+ * What an instance counts. Counters of a cycle are added when it commits: what was taken back was never counted, except
+ * in `recordsIn`, which counts the work.
+ */
 export class RuntimeMetrics {
   readonly registry: MetricRegistry
   readonly recordsIn: MetricFamily<'topic', Counter>
@@ -28,9 +31,11 @@ export class RuntimeMetrics {
 
   constructor(registry = new MetricRegistry()) {
     this.registry = registry
-    this.recordsIn = registry.counter('mailonce_records_in_total', 'Records processed, by topic.', [
-      'topic',
-    ])
+    this.recordsIn = registry.counter(
+      'mailonce_records_in_total',
+      'Records processed, by topic; once more after a cycle that was taken back.',
+      ['topic'],
+    )
     this.recordsOut = registry.counter(
       'mailonce_records_out_total',
       'Records committed, by topic.',

@@ -18,6 +18,7 @@ import {
   type StreamsSettings,
 } from './streams-options.ts'
 import { StoreQueries } from './store-queries.ts'
+import type { Task } from './task.ts'
 import { Worker } from './worker.ts'
 
 /** The world an instance runs in. Whoever made these closes them, after the instance has stopped. */
@@ -175,18 +176,20 @@ export class Streams {
 
   /** Brings the gauges up to date: called when somebody asks for the metrics. */
   async observe(): Promise<void> {
+    const tasks = this.#worker?.tasks ?? []
+    const sizes = await Promise.all(tasks.flatMap(sizesOf))
+    // Nothing is awaited from here on, so that nobody who asks at the same time sees half of it.
+    this.metrics.storeBytes.clear()
+    for (const { bytes, ...labels } of sizes) this.metrics.storeBytes.labels(labels).set(bytes)
+    this.metrics.lag.clear()
     const states = new Map<string, number>()
     const totals = { inDoubt: 0, waiting: 0, open: 0 }
-    for (const task of this.#worker?.tasks ?? []) {
+    for (const task of tasks) {
       states.set(task.state, (states.get(task.state) ?? 0) + 1)
       for (const [topic, queue] of task.queues)
         this.metrics.lag
           .labels({ topic, partition: task.partition })
           .set(Math.max(0, queue.highWatermark - queue.position))
-      for (const store of task.stores.values())
-        this.metrics.storeBytes
-          .labels({ task: task.id, store: store.definition.name })
-          .set(await store.backend.approximateBytes().catch(() => 0))
       for (const engine of task.engines.values()) {
         const counts = engine.counts()
         totals.inDoubt += counts.inDoubt
@@ -208,4 +211,12 @@ function concurrencyOf(topology: Topology): number {
     node.kind === 'effect' ? [(node.definition as EffectDefinition).sink.concurrencyMax] : [],
   )
   return Math.max(1, ...limits)
+}
+
+function sizesOf(task: Task): Promise<{ task: string; store: string; bytes: number }>[] {
+  return [...task.stores.values()].map(async ({ backend, definition }) => ({
+    task: task.id,
+    store: definition.name,
+    bytes: await backend.approximateBytes().catch(() => 0),
+  }))
 }

@@ -92,6 +92,15 @@ test('tells of a relay that is away before the first mail needs it', async () =>
   expect(msg).toContain(relay)
 })
 
+test('tells of brokers that are away at once', async () => {
+  const kafka = `127.0.0.1:${await closedPort()}`
+  await using process = await run({ kafka })
+
+  const { msg } = await process.event('broker-unreachable')
+
+  expect(msg).toContain(`no connection to the brokers ${kafka}`)
+})
+
 test('ends with one line that names the command when a schema is not registered', async () => {
   await using registry = await RegistryStandIn.start('nothing')
   await using process = await run({ 'schema-registry': registry.url })
@@ -116,7 +125,7 @@ test('two processes do not share a state directory', async () => {
   await using second = await run({})
 
   expect(await second.exitCode()).toBe(1)
-  expect(second.stderr).toMatch(/^mailonce: STATE_LOCKED: [^\n]*--state-dir\n$/)
+  expect(second.stderr).toMatch(/^mailonce: STATE_LOCKED: [^\n]*--state-dir[^\n]*\n$/)
 })
 
 test('the instance id survives a restart', async () => {
