@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
+import { encodeCommitMetadata } from './commit-metadata.ts'
 import type { Cycle } from './cycle.ts'
-import type {
-  GroupGeneration,
-  OffsetToCommit,
-  ProducedRange,
-  TransactionalProducer,
+import {
+  type GroupGeneration,
+  type OffsetToCommit,
+  partitionKey,
+  type ProducedRange,
+  type TransactionalProducer,
 } from './ports.ts'
-import { type FrozenTask, positionAfter } from './task.ts'
+import { changelogMarks, type FrozenTask, positionAfter, type Task } from './task.ts'
 
 /** A cycle on its way: nothing of it changes any more. */
 export interface FrozenCycle {
@@ -41,10 +43,29 @@ export async function commitCycle(
   )
 
   const ranges = await producer.send([...cycle.outputs, ...tasks.flatMap(task => task.changelog)])
-  if (offsets.length > 0) await producer.addOffsets(offsets, generation)
+  if (offsets.length > 0) await producer.addOffsets(remembering(frozen, ranges), generation)
   await producer.commit()
 
   return ranges
+}
+
+/** The positions, with what the cycle leaves behind in the changelogs: see `encodeCommitMetadata`. */
+function remembering(
+  { tasks, offsets }: FrozenCycle,
+  ranges: readonly ProducedRange[],
+): OffsetToCommit[] {
+  const readers = new Map(
+    tasks.flatMap(({ task }) => task.sources.map(at => [partitionKey(at), task] as const)),
+  )
+  const marks = new Map<Task, ReturnType<typeof changelogMarks>>()
+  return offsets.map(each => {
+    const task = readers.get(partitionKey(each))
+    if (task === undefined) return each
+    const changelogs = marks.get(task) ?? changelogMarks(task, ranges)
+    marks.set(task, changelogs)
+    const { topicId } = task.context.catalog.describe(each.topic)
+    return { ...each, metadata: encodeCommitMetadata(each.metadata, topicId, changelogs) }
+  })
 }
 
 /** The committed cycle onto the disk: for each store one atomic batch of values and changelog position. */

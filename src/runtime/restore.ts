@@ -3,6 +3,13 @@ import { errorCodeOf, StreamsError } from '../errors.ts'
 import { OverlaidStore } from '../state/overlaid-store.ts'
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'
 import { InputQueue } from './input-queue.ts'
+import {
+  lostChangelog,
+  lostSource,
+  offsetAfterLoss,
+  type SourceEvidence,
+  stateLostError,
+} from './lost-state.ts'
 import { partitionKey, type TopicPartition } from './ports.ts'
 import { positionKey } from './positions.ts'
 import type { Task } from './task.ts'
@@ -33,29 +40,58 @@ export async function restoreTask(task: Task): Promise<void> {
   const { signal } = task.leaving
   if (task.stores.size === 0)
     for (const definition of task.storeDefinitions) await openStore(task, definition)
-  const committed = await context.cluster.admin.committedOffsets(
-    context.applicationId,
-    task.sources,
-  )
-  const missing = task.sources.filter(at => !committed.has(partitionKey(at)))
-  const starts =
-    missing.length > 0
-      ? await context.cluster.admin.startOffsets(missing)
-      : new Map<string, number>()
-  const ends = await context.cluster.admin.endOffsets(
-    [...task.stores.values()].map(store => changelogOf(task, store)),
-  )
+  const { admin } = context.cluster
+  const committed = await admin.committedOffsets(context.applicationId, task.sources)
+  const ends = await admin.endOffsets([
+    ...[...task.stores.values()].map(store => changelogOf(task, store)),
+    ...task.sources,
+  ])
+  const sources = task.sources.map(source => ({
+    source,
+    topicId: context.catalog.describe(source.topic).topicId,
+    end: ends.get(partitionKey(source)) ?? 0,
+    committed: committed.get(partitionKey(source)),
+  }))
+  const isLossAccepted = await checkLosses(task, sources, ends)
+  const fromStart = sources.filter(each => each.committed === undefined || lostSource(each))
+  const starts = await admin.startOffsets(fromStart.map(each => each.source))
   for (const [name, store] of task.stores)
     await checkPosition(task, name, store, ends.get(partitionKey(changelogOf(task, store))) ?? 0)
   await replay(task, ends, signal)
   if (signal.aborted) return
-  for (const at of task.sources) {
-    const offset = committed.get(partitionKey(at))?.offset ?? starts.get(partitionKey(at)) ?? 0
-    task.queues.set(at.topic, new InputQueue(offset))
+  for (const each of sources) {
+    const { topic } = each.source
+    const start = starts.get(partitionKey(each.source)) ?? 0
+    const offset = lostSource(each) ? offsetAfterLoss(each, start) : each.committed?.offset
+    task.queues.set(topic, new InputQueue(offset ?? start))
   }
-  await readPositions(task)
+  await readPositions(task, isLossAccepted ? sources : [])
+  // The next commit is the memory of what has been accepted: it covers every source.
+  if (isLossAccepted) for (const { topic } of task.sources) task.touch(topic)
   if (task.engines.size === 0) task.createEngines()
   for (const engine of task.engines.values()) await engine.recover()
+}
+
+/** Throws CHANGELOG_LOST unless the loss is accepted; true when there is one. */
+async function checkLosses(
+  task: Task,
+  sources: readonly SourceEvidence[],
+  ends: ReadonlyMap<string, number>,
+): Promise<boolean> {
+  const reasons = sources.flatMap(each => lostSource(each) ?? [])
+  for (const [name, store] of task.stores) {
+    const changelog = changelogOf(task, store)
+    const end = ends.get(partitionKey(changelog)) ?? 0
+    const onDisk = await store.backend.position()
+    const evidence = { store: name, changelog, topicId: store.changelogTopicId, end, onDisk }
+    const reason = lostChangelog(evidence, sources)
+    if (reason !== undefined) reasons.push(reason)
+  }
+  if (reasons.length === 0) return false
+  const { acceptLostState, log } = task.context
+  if (!acceptLostState) throw stateLostError(reasons)
+  log.warn({ event: 'lost-state-accepted', task: task.id }, reasons.join('; '))
+  return true
 }
 
 function changelogOf(task: Task, store: TaskStore): TopicPartition {
@@ -87,7 +123,7 @@ async function openStore(task: Task, definition: StoreDefinition): Promise<void>
   })
 }
 
-/** A disk that is ahead of the changelog, or of another life of it, is not a copy of it: it is deleted and restored. */
+/** A disk that is ahead of the changelog, or of another life of it, is not a copy of it: once that is accepted it is deleted and restored. */
 async function checkPosition(
   task: Task,
   name: string,
@@ -175,7 +211,7 @@ async function replay(
 }
 
 /** What has been processed of sources that must not be read twice, whatever the group's offsets say. */
-async function readPositions(task: Task): Promise<void> {
+async function readPositions(task: Task, shortened: readonly SourceEvidence[]): Promise<void> {
   const { catalog } = task.context
   const positions = task.stores.get(`${task.subTopology.name}-positions`)
   task.skipBelow.clear()
@@ -184,7 +220,9 @@ async function readPositions(task: Task): Promise<void> {
     const { topicId } = catalog.describe(topic)
     const [stored] = await positions.backend.getMany([positionKey(topic, topicId)])
     if (stored === undefined) continue
-    const offset = positions.definition.value.deserialize(stored) as number
+    // What was cut off will be written anew, by others: it has not been processed.
+    const end = shortened.find(each => each.source.topic === topic)?.end ?? Infinity
+    const offset = Math.min(end, positions.definition.value.deserialize(stored) as number)
     task.skipBelow.set(topic, offset)
     const committed = task.queues.get(topic)!.position
     if (committed < offset)

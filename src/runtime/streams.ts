@@ -133,6 +133,7 @@ export class Streams {
         metrics: this.metrics,
         instances,
         journal,
+        acceptLostState,
         slots,
       },
     })

@@ -26,6 +26,8 @@ export interface TaskContext {
   /** Who has which task. */
   readonly instances: Instances
   readonly journal: Journal
+  /** Goes on where the changelogs are not what they were. */
+  readonly acceptLostState: boolean
   /** One for each sink, shared by all tasks of the instance. */
   readonly slots: SinkSlots
   /** Begins the tokens of attempts; no other life of any instance has it. */

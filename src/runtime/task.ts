@@ -8,6 +8,7 @@ import { type KeyValueStore, type StoreDefinition, type StoreWrite } from '../st
 import type { EffectNode, SinkNode, StreamRecord, SubTopology } from '../topology/topology.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
 import { taskIdOf } from './assignor.ts'
+import type { ChangelogMark } from './commit-metadata.ts'
 import type { InputQueue } from './input-queue.ts'
 import type {
   FetchedBatch,
@@ -169,6 +170,11 @@ export class Task {
     if (queue.position !== before) this.#progressed.add(batch.topic)
   }
 
+  /** Its position is part of the next commit, although nothing of it has been read. */
+  touch(topic: string): void {
+    this.#progressed.add(topic)
+  }
+
   /** Records of this source up to here have been processed in the active cycle. */
   progressed(topic: string): void {
     this.#progressed.add(topic)
@@ -284,6 +290,20 @@ export class Task {
 function toBytes(value: unknown, serde: Serde<unknown>): Buffer | null {
   if (value === null || value === undefined) return null
   return Buffer.isBuffer(value) ? value : serde.serialize(value)
+}
+
+/** What the offsets of a commit remember of this task: its changelogs as they are with the commit's own records. */
+export function changelogMarks(
+  task: Task,
+  ranges: readonly ProducedRange[],
+): ReadonlyMap<string, ChangelogMark> {
+  const marks = new Map<string, ChangelogMark>()
+  for (const [name, store] of task.stores)
+    marks.set(name, {
+      topicId: store.changelogTopicId,
+      end: positionAfter(store, task.partition, ranges),
+    })
+  return marks
 }
 
 /** The changelog position after a commit: right behind the last record; a marker follows, and a restore steps over it. */

@@ -131,6 +131,7 @@ export class Worker {
 
   /** Runs until `stop`, or rejects with the error that stops the instance. */
   async run(): Promise<void> {
+    this.#joined = false
     const { log } = this.#context
     let failure: unknown
     try {

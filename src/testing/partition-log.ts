@@ -143,6 +143,15 @@ export class PartitionLog implements TransactionParticipant {
     this.#changed()
   }
 
+  /** What no broker does by itself: the log ends earlier than before, as from a backup. Nothing may be open in it. */
+  cutAt(offset: number): void {
+    assert(this.#open.size === 0, 'an open transaction would be cut in two')
+    this.#entries = this.#entries.slice(0, this.#indexOf(offset))
+    this.#endOffset = offset
+    this.#lastBatches.clear()
+    this.#changed()
+  }
+
   /**
    * Log compaction below the last stable offset: the last record of each key stays, aborted records go. The end stays where
    * it is. Tombstones are dropped only on demand: Kafka keeps them for `delete.retention.ms`, so that readers behind see them.

@@ -30,15 +30,20 @@ export interface LifeOptions {
   readonly environment?: Partial<StreamsEnvironment>
   /** Where its journal lies, if not on the machine's own disk. */
   readonly journalDisk?: SimulatedDisk
+  /** The world whose machine of that name it runs on, disk and all. */
+  readonly machineOf?: HardWorld
 }
 
 /** A cluster, a relay that counts, and machines with disks, on each of which one instance lives after the other. */
 export class HardWorld {
-  readonly simulation = new Simulation({ seed: 7 })
-  readonly relay = new RelayInMemory(this.simulation.random)
+  readonly simulation: Simulation
+  readonly relay: RelayInMemory
   readonly #disks = new Map<string, SimulatedDisk>()
 
-  constructor(topics: readonly string[] = smallTopics) {
+  /** Worlds of different seeds have nothing in common, topic ids included. */
+  constructor(seed = 7, topics: readonly string[] = smallTopics) {
+    this.simulation = new Simulation({ seed })
+    this.relay = new RelayInMemory(this.simulation.random)
     for (const name of topics) this.createTopic(name)
   }
 
@@ -53,20 +58,23 @@ export class HardWorld {
   }
 
   publish(request: string): void {
-    this.simulation.broker.append([
-      {
-        topic: 'requests',
-        partition: request.length % 2,
-        key: Buffer.from(request),
-        value: Buffer.from(request),
-        headers: [],
-        timestampMs: this.simulation.clock.nowMs(),
-      },
-    ])
+    this.#append(request.length % 2, Buffer.from(request))
+  }
+
+  /** What goes to the dead letters and nowhere else. */
+  publishNull(): void {
+    this.#append(0, null)
+  }
+
+  #append(partition: number, value: Buffer | null): void {
+    const timestampMs = this.simulation.clock.nowMs()
+    const record = { topic: 'requests', partition, key: value, value, headers: [], timestampMs }
+    this.simulation.broker.append([record])
   }
 
   start(machine: string, options: LifeOptions = {}): Life {
-    const { settings, topology, environment, journalDisk = this.disk(machine) } = options
+    const { settings, topology, environment, journalDisk, machineOf } = options
+    const disk = (machineOf ?? this).disk(machine)
     const { simulation, relay } = this
     const process = simulation.startProcess(machine)
     const worldSleep = (ms: number) => sleep(simulation.clock, ms)
@@ -76,8 +84,8 @@ export class HardWorld {
       { applicationId: 'app', instanceId: machine, ...settings },
       {
         cluster: simulation.connect(process),
-        stateDirectory: this.disk(machine).mount(process),
-        journal: journalDisk.openJournal(process),
+        stateDirectory: disk.mount(process),
+        journal: (journalDisk ?? disk).openJournal(process),
         clock: process.clock,
         random: simulation.random,
         log: loggerInto(logged),
