@@ -35,13 +35,18 @@ const recoveries = {
   RELAY_UNAVAILABLE: 'wait', // no connection to the relay
   HTTP_ADDRESS_UNUSABLE: 'stop', // the address of probes and metrics is taken
   REQUEST_INVALID: 'stop', // `send` was given what is no request
+  REQUEST_UNKNOWN: 'stop', // no store and no dead letter has what a person asks about
+  DECISION_REFUSED: 'stop', // a person wants what the state of a request does not allow
+  INSTANCE_UNREACHABLE: 'stop', // no instance answers a person's question
   CLOSED: 'stop', // used after close
   INTERNAL: 'stop', // a broken promise of ours
 } as const satisfies Record<string, Recovery>
 
 export type ErrorCode = keyof typeof recoveries
 
-export const errorCodes: readonly ErrorCode[] = Object.freeze(Object.keys(recoveries) as ErrorCode[])
+export const errorCodes: readonly ErrorCode[] = Object.freeze(
+  Object.keys(recoveries) as ErrorCode[],
+)
 
 /** The one error class of the project. Codes are stable, messages are not; `docs/errors.md` has one heading a code. */
 export class StreamsError extends Error {

@@ -10,9 +10,11 @@ export interface CommandLine {
   readonly asks: 'run' | 'help' | 'version'
   readonly settings: ReadonlyMap<SettingName, string>
   readonly flags: FlagValues
+  /** '' where the command takes none. */
+  readonly argument: string
 }
 
-const none = { settings: new Map(), flags: new Map() } as const
+const none = { settings: new Map(), flags: new Map(), argument: '' } as const
 
 /** Reads the arguments after the program's name. Throws CONFIGURATION_INVALID for whatever it does not know. */
 export function parseCommandLine(
@@ -88,8 +90,13 @@ function parseFlags(command: Command, argv: readonly string[]): CommandLine {
   })
   const given = new Map<SettingName, string>()
   const flags = new Map<string, string[]>()
+  let argument: string | undefined
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
+    if (token.kind === 'positional' && command.argument !== undefined && argument === undefined) {
+      argument = token.value
+      continue
+    }
     if (token.kind === 'positional')
       throw usage(`${command.name} takes no ${JSON.stringify(token.value)}${see(command)}`)
     const option = options[token.name]
@@ -114,7 +121,9 @@ function parseFlags(command: Command, argv: readonly string[]): CommandLine {
     else if (earlier === undefined) flags.set(token.name, [value])
     else earlier.push(value)
   }
-  return { command, asks: 'run', settings: given, flags }
+  if (command.argument !== undefined && argument === undefined)
+    throw usage(`${command.name} needs ${command.argument.placeholder}${see(command)}`)
+  return { command, asks: 'run', settings: given, flags, argument: argument ?? '' }
 }
 
 function unknownFlag(command: Command, rawName: string, known: readonly string[]): StreamsError {

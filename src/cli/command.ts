@@ -11,12 +11,19 @@ export interface Flag {
   readonly multiple?: boolean
 }
 
+/** What a command is about: its one word that is no flag. */
+export interface Argument {
+  readonly placeholder: string
+}
+
 /** Values of a command's own flags, in the order given; a switch that was given is `['true']`. */
 export type FlagValues = ReadonlyMap<string, readonly string[]>
 
 export interface Invocation {
   readonly configuration: ResolvedConfiguration
   readonly flags: FlagValues
+  /** '' for a command that takes none. */
+  readonly argument: string
   readonly terminal: Terminal
 }
 
@@ -29,6 +36,8 @@ export interface Command {
   readonly summary: string
   /** Paragraphs of its help page. */
   readonly description: readonly string[]
+  /** Required where there is one. */
+  readonly argument?: Argument
   readonly settings: readonly SettingName[]
   readonly flags: Readonly<Record<string, Flag>>
   /** Imports what the command needs, only when it is the one that was asked for: nobody waits for what he does not use. */

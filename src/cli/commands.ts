@@ -1,4 +1,5 @@
 import type { Command, Flag } from './command.ts'
+import { operatorCommands } from './operator-commands.ts'
 import { settingNames, type SettingName } from './settings.ts'
 
 const devSettings: readonly SettingName[] = [
@@ -152,4 +153,5 @@ export const commands: readonly Command[] = Object.freeze([
     },
     load: async () => (await import('./topology-command.ts')).topologyCommand,
   },
+  ...operatorCommands,
 ])

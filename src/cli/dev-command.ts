@@ -32,9 +32,14 @@ export async function devCommand(invocation: Invocation): Promise<number> {
       listen,
       health: () => processor.health(),
       metrics: async () => processor.metrics(),
+      query: async path => processor.query(path),
     }),
   )
-  log.info({ event: 'http', address: http.address }, 'serving /healthz, /readyz and /metrics')
+  processor.advertise(http.address)
+  log.info(
+    { event: 'http', address: http.address },
+    'serving /healthz, /readyz, /metrics and /requests',
+  )
   const addresses = `--kafka ${kafka.map(hostPortText).join(',')} --schema-registry ${schemaRegistry.display}`
   terminal.tell(`Kafka, Schema Registry and inbox: ${addresses} --smtp ${smtp.display}`)
   terminal.tell(

@@ -22,7 +22,8 @@ export function overviewPage(commands: readonly Command[]): string {
 export function commandPage(command: Command): string {
   const lines = [`mailonce ${command.name}: ${command.summary}`, '']
   for (const paragraph of command.description) lines.push(...wrap(paragraph, 0), '')
-  lines.push(`Usage: mailonce ${command.name} [FLAGS]`, '')
+  const argument = command.argument === undefined ? '' : ` ${command.argument.placeholder}`
+  lines.push(`Usage: mailonce ${command.name}${argument} [FLAGS]`, '')
   const own = Object.entries(command.flags)
   for (const [name, flag] of own) {
     lines.push(flagLine(name, flag.placeholder), ...wrap(flag.help, 6))

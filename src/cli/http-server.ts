@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describeError, StreamsError } from '../errors.ts'
 import { hostPortText, type HostPort } from './parsers.ts'
+import type { QueryAnswer } from './request-queries.ts'
 
 /** What a probe may ask. */
 export interface Health {
@@ -17,16 +18,18 @@ export interface HttpServerOptions {
   readonly health: () => Health
   /** Text format of Prometheus, version 0.0.4. */
   readonly metrics: () => string | Promise<string>
+  /** Answers other paths, decoded or not; undefined for those that do not exist. */
+  readonly query?: (path: string) => Promise<QueryAnswer | undefined>
 }
 
-/** Probes and metrics; nothing here changes anything. */
+/** Probes, metrics and answers about requests; nothing here changes anything. */
 export interface HttpServer extends AsyncDisposable {
   /** Where it listens, with the real port. */
   readonly address: string
   close(): Promise<void>
 }
 
-/** Serves `GET` and `HEAD` of /healthz, /readyz and /metrics. Throws HTTP_ADDRESS_UNUSABLE. */
+/** Serves `GET` and `HEAD` of /healthz, /readyz, /metrics and what can be queried. Throws HTTP_ADDRESS_UNUSABLE. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = createServer((request, response) => {
     // A probe must get an answer, and none may end the process.
@@ -76,12 +79,17 @@ async function answer(
     })
     response.end(request.method === 'HEAD' ? undefined : body)
   }
-  if (path !== '/healthz' && path !== '/readyz' && path !== '/metrics') {
-    return reply(404, 'Not found: there are /healthz, /readyz and /metrics.\n')
+  const isProbe = path === '/healthz' || path === '/readyz' || path === '/metrics'
+  if (!isProbe && !path.startsWith('/requests/')) {
+    return reply(404, 'Not found: there are /healthz, /readyz, /metrics and /requests.\n')
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     return reply(405, 'Only GET and HEAD.\n')
+  }
+  if (!isProbe) {
+    const found = (await options.query?.(path)) ?? { status: 404, body: { error: 'not found' } }
+    return reply(found.status, `${JSON.stringify(found.body)}\n`, 'application/json')
   }
   if (path === '/metrics')
     return reply(200, await options.metrics(), 'text/plain; version=0.0.4; charset=utf-8')

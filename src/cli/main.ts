@@ -29,7 +29,7 @@ export async function main(
     }
     const configuration = await resolveConfiguration(line.settings, terminal.environment)
     const run = await line.command.load()
-    return await run({ configuration, flags: line.flags, terminal })
+    return await run({ configuration, flags: line.flags, argument: line.argument, terminal })
   } catch (error) {
     terminal.tell(failureLine(error))
     return errorCodeOf(error) === 'CONFIGURATION_INVALID' ? 2 : 1

@@ -86,6 +86,13 @@ export const listenAddress: Parser<HostPort> = {
   parse: text => parseHostPort(text, 0),
 }
 
+/** Where others reach something. */
+export const reachableAddress: Parser<HostPort> = {
+  placeholder: 'HOST:PORT',
+  allowed: 'HOST:PORT such as mailonce-1:8080, with a port from 1 to 65535',
+  parse: text => parseHostPort(text, 1),
+}
+
 export const hostPorts: Parser<readonly HostPort[]> = {
   placeholder: 'HOST:PORT,…',
   allowed: 'a list of HOST:PORT such as kafka-1:9092,kafka-2:9092, with ports from 1 to 65535',

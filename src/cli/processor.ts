@@ -16,6 +16,7 @@ import { kafkaOptions } from './kafka-options.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
+import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { smtpUrl } from './smtp-url.ts'
 
 export interface ProcessorOptions {
@@ -34,6 +35,7 @@ export class Processor {
   readonly #stopping = new AbortController()
   #phase = 'starting'
   #streams: Streams | undefined
+  #advertisedHttp: string | undefined
   #failure: unknown
 
   constructor(options: ProcessorOptions) {
@@ -48,6 +50,15 @@ export class Processor {
     if (this.#streams === undefined) return { healthy: true, ready: false, text: this.#phase }
     const ready = this.#streams.isReady
     return { healthy: true, ready, text: ready ? 'running' : 'joining the group and restoring' }
+  }
+
+  /** Where the others of the group find what `query` answers, HOST:PORT; before `run`. */
+  advertise(address: string): void {
+    this.#advertisedHttp = address
+  }
+
+  async query(path: string): Promise<QueryAnswer | undefined> {
+    return answerQuery(path, this.#streams?.queries)
   }
 
   async metrics(): Promise<string> {
@@ -125,6 +136,7 @@ export class Processor {
         acceptLostState,
         createTopicsHint: 'make them with mailonce topics create',
         ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
+        ...(this.#advertisedHttp === undefined ? {} : { advertisedHttp: this.#advertisedHttp }),
       },
       { cluster, stateDirectory, journal, clock, random, log, metrics: this.#metrics },
     )

@@ -5,12 +5,10 @@ import type { Random } from '../random.ts'
 import type { ProducedRecord, TransactionalProducer } from '../runtime/ports.ts'
 import type { Serde } from '../serde.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
+import { publishInTransaction } from './publish-in-transaction.ts'
 
 /** What a record costs beyond key, value and headers, rounded up: batch header, lengths, time and offset. */
 const overheadBytes = 200
-
-/** Transactions in a row that may fail for one group of requests. */
-const triesMax = 5
 
 export interface RequestPublisherOptions {
   /** Initialised already. */
@@ -60,19 +58,7 @@ export class RequestPublisher {
    * never mailed.
    */
   async publish(records: readonly ProducedRecord[]): Promise<void> {
-    const { producer } = this.#options
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await producer.send(records)
-        await producer.commit()
-        return
-      } catch (error) {
-        const recovery = error instanceof StreamsError ? error.recovery : undefined
-        if ((recovery !== 'retry' && recovery !== 'resolve') || tries === triesMax) throw error
-        // Ends the transaction of the failed try, whatever became of it.
-        await producer.init()
-      }
-    }
+    await publishInTransaction(this.#options.producer, records)
   }
 }
 

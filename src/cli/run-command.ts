@@ -4,6 +4,7 @@ import { systemRandom } from '../random.ts'
 import type { Invocation } from './command.ts'
 import { startHttpServer } from './http-server.ts'
 import { jsonLogger } from './json-logger.ts'
+import { hostPortText } from './parsers.ts'
 import { Processor } from './processor.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 
@@ -22,8 +23,15 @@ export async function runCommand({ configuration, flags, terminal }: Invocation)
     listen: values.http,
     health: () => processor.health(),
     metrics: async () => processor.metrics(),
+    query: async path => processor.query(path),
   })
-  log.info({ event: 'http', address: http.address }, 'serving /healthz, /readyz and /metrics')
+  processor.advertise(
+    values.advertisedHttp === undefined ? http.address : hostPortText(values.advertisedHttp),
+  )
+  log.info(
+    { event: 'http', address: http.address },
+    'serving /healthz, /readyz, /metrics and /requests',
+  )
   try {
     await runUntilSignal({
       processor,

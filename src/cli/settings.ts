@@ -4,6 +4,7 @@ import {
   listenAddress,
   onOff,
   oneOf,
+  reachableAddress,
   scheduleMs,
   secretText,
   serverUrl,
@@ -81,7 +82,14 @@ export const settings = {
     flag: 'http',
     parser: listenAddress,
     default: '127.0.0.1:8080',
-    help: 'Where /healthz, /readyz and /metrics are served; port 0 takes a free one and logs it.',
+    help: 'Where /healthz, /readyz, /metrics and /requests are served; port 0 takes a free one and logs it. For status, cancel and in-doubt: the instance to ask.',
+  },
+  advertisedHttp: {
+    path: 'advertised-http',
+    flag: 'advertised-http',
+    parser: reachableAddress,
+    defaultText: 'the address of --http',
+    help: 'Where the other instances, and people, reach what --http serves. Needed where instances run on several machines.',
   },
   from: {
     path: 'from',

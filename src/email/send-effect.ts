@@ -77,6 +77,12 @@ const reasons: Readonly<Record<Exclude<EndKind, 'done'>, FailureReason>> = {
   cancelled: 'CANCELLED',
 }
 
+/** How an end is called in callbacks, and where people ask. */
+export function endWords(kind: EndKind): string {
+  if (kind === 'done') return 'SENT'
+  return kind === 'in-doubt' ? 'IN_DOUBT' : `FAILED ${reasons[kind]}`
+}
+
 function outcomeOf(end: EffectEnd<EmailRequested>): EffectOutput {
   const { kind, identity, key, headers, atMs } = end
   const record = {

@@ -18,12 +18,12 @@ export interface MemberState {
  * queries (KIP-67). Between two rebalances it is exact; during one the asked instance says that it has no such task.
  */
 export class Instances {
-  readonly #http: string | undefined
+  /** Where this instance answers; undefined for one that answers nothing. */
+  readonly own: string | undefined
   #all: readonly InstanceInfo[] = []
 
-  /** `http` of this instance; undefined for one that answers nothing. */
-  constructor(http?: string) {
-    this.#http = http
+  constructor(own?: string) {
+    this.own = own
   }
 
   /** Those that answer questions, this one among them. */
@@ -38,7 +38,7 @@ export class Instances {
 
   /** What this member tells when it joins with these tasks. */
   memberState(tasks: readonly string[]): Buffer {
-    return encodeMemberState(this.#http === undefined ? { tasks } : { tasks, http: this.#http })
+    return encodeMemberState(this.own === undefined ? { tasks } : { tasks, http: this.own })
   }
 
   /** What came with an assignment; a leader of an earlier release says nothing. */

@@ -36,6 +36,11 @@ export class StoreQueries {
     this.#parts = parts
   }
 
+  /** Where this instance answers, as the others are told. */
+  get instance(): string | undefined {
+    return this.#parts.instances.own
+  }
+
   /** Everybody who answers. */
   get instances(): readonly InstanceInfo[] {
     return this.#parts.instances.all
@@ -55,6 +60,12 @@ export class StoreQueries {
   /** The parts of a store that are here. */
   partsOf(storeName: string): readonly OwnedStore[] {
     return this.#running().flatMap(task => task.stores.get(storeName) ?? [])
+  }
+
+  /** Into how many parts the store is divided; 0 when there is none of this name. */
+  partitionsOf(storeName: string): number {
+    const subTopology = this.#subTopologyOf(storeName)
+    return subTopology ? this.#parts.catalog.taskCount(subTopology) : 0
   }
 
   #running(): readonly Task[] {
