@@ -136,19 +136,20 @@ export class OpenRequests {
 
   /** Waiting ones that are due become ready; returns those whose expiry is due: they must end although nobody has room for them. */
   wakeDue(nowMs: number, limit: number): OpenRequest[] {
-    const expired: OpenRequest[] = []
+    // Each once: back in line it is given a timer again, for the same time.
+    const expired = new Set<OpenRequest>()
     for (const identity of this.#timers.takeDue(nowMs, limit)) {
       const open = this.#all.get(identity)
       if (open === undefined) continue
       const isDue = open.stage === 'timer' && open.dueMs <= nowMs
       if (!isDue && open.stage !== 'ready') continue
-      if (open.expiresAtMs <= nowMs) expired.push(open)
+      if (open.expiresAtMs <= nowMs) expired.add(open)
       else if (isDue) {
         this.#makeReady(open)
         this.#pushTimer(open, open.expiresAtMs)
       }
     }
-    return expired
+    return [...expired]
   }
 
   /** The next one to be tried; every eighth turn goes to the lowest priority, so that none starves. */

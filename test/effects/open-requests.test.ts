@@ -122,6 +122,14 @@ test('what has become ready by its timer still expires', () => {
   expect(open.wakeDue(70, 10).map(each => each.identity)).toEqual(['x'])
 })
 
+test('what has come back to its line expires once, although its timer was set twice', () => {
+  open.place(queued('x', { expiresAtMs: 70 }))
+  open.setStage(open.takeReady()!, 'flying')
+  open.place(queued('x', { expiresAtMs: 70 }))
+
+  expect(open.wakeDue(70, 10)).toHaveLength(1)
+})
+
 test('a request that is being tried is left alone by its expiry', () => {
   open.place(queued('x', { expiresAtMs: 70 }))
   open.setStage(open.takeReady()!, 'flying')
