@@ -242,3 +242,8 @@ export function isPassing(error: unknown): boolean {
     (error.recovery === 'retry' || error.recovery === 'wait' || error.recovery === 'resolve')
   )
 }
+
+/** Nothing that is tried again would help. */
+export function isStop(error: unknown): boolean {
+  return !(error instanceof StreamsError) || error.recovery === 'stop' || error.recovery === 'skip'
+}

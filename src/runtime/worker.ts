@@ -13,6 +13,7 @@ import type {
   GroupMember,
   TransactionalProducer,
 } from './ports.ts'
+import { isPassing, isStop } from './restore.ts'
 import type { StreamsOptions } from './streams-options.ts'
 import { Sweeper } from './sweeper.ts'
 import { Task } from './task.ts'
@@ -145,7 +146,7 @@ export class Worker {
       })
     } catch (error) {
       failure = error
-      throw error
+      if (!this.#isToldToStop(error)) throw error
     } finally {
       await this.#close(failure)
     }
@@ -347,20 +348,24 @@ export class Worker {
    */
   async #recover(first: unknown): Promise<void> {
     for (let error = first; ;) {
-      // It was told to stop while it waited for the group.
-      if (errorCodeOf(error) === 'CLOSED' && this.#stopping.signal.aborted) return
       try {
         return await this.#recoverFrom(error)
       } catch (next) {
-        if (next === error) throw next
+        if (next === error || this.#isToldToStop(next)) throw next
         error = next
       }
     }
   }
 
+  /** An error while stopping that only says that it still waited, for the group or the cluster. */
+  #isToldToStop(error: unknown): boolean {
+    return this.#stopping.signal.aborted && (isPassing(error) || errorCodeOf(error) === 'CLOSED')
+  }
+
   async #recoverFrom(error: unknown): Promise<void> {
     const { log, metrics, clock } = this.#context
     const code = errorCodeOf(error) ?? 'INTERNAL'
+    if (code === 'CLOSED' && this.#stopping.signal.aborted) return
     metrics.commitFailures.labels({ code }).inc()
     if (isStop(error)) throw error
     log.warn(
@@ -390,9 +395,4 @@ export class Worker {
     const leftMs = this.#stopDeadlineMs - this.#context.clock.monotonicMs() - 2000
     await this.#rest(Math.max(leftMs, 0))
   }
-}
-
-/** Nothing that is tried again would help. */
-function isStop(error: unknown): boolean {
-  return !(error instanceof StreamsError) || error.recovery === 'stop' || error.recovery === 'skip'
 }
