@@ -4,8 +4,6 @@ import type { EmailWorld } from './email-world.ts'
 import {
   type Asked,
   type End,
-  hasCallback,
-  isOld,
   reasonOf,
   type RequestHistory,
   sameContent,
@@ -45,10 +43,11 @@ function brokenCalls(
 ): string[] {
   const { original, ends } = history
   const told = calls.map(each => `${each.outcome} ${each.detail}`).join(', ')
-  if (!hasCallback(asked)) return calls.length > 0 ? [`did not ask, and was told ${told}`] : []
+  if (asked.request.callback === null)
+    return calls.length > 0 ? [`did not ask, and was told ${told}`] : []
   if (calls.length === 0) return ['asked, and was told nothing']
-  // Read again, what is too old is too old again: its identity was never taken.
-  if (isOld(asked) && calls.every(each => each.detail.startsWith('TOO_OLD')))
+  // Read again, it is too old again, or a repeat of what came in between: its identity was not taken by it.
+  if (asked.ends.some(each => reasonOf(each) === 'TOO_OLD'))
     return calls.length > 1 && !offsetsSetBack ? [`was told ${told}`] : []
   if (asked === original) {
     const expected = ends.map(outcomeOf).toSorted()

@@ -31,7 +31,8 @@ export async function liveThrough(
     slowReply: rate(0.04),
     slowMsMax: 12_000,
   }
-  machines[0]!.start()
+  world.atMoment = disturbanceOfMoments(world)
+  for (const machine of machines) if (random.next() < 0.6) machine.start()
   for (let step = 0; step < chaosSteps; step += 1) {
     business.publish()
     business.publish()
@@ -39,6 +40,7 @@ export async function liveThrough(
     await pass(world)
   }
   faults.rates = noFaults
+  world.atMoment = () => undefined
   relay.heal()
   for (const machine of machines) {
     machine.disk.full = false
@@ -75,7 +77,7 @@ async function comeToRest(world: EmailWorld): Promise<void> {
 function troubleRates(random: Random): TroubleRates {
   return Object.fromEntries(
     troubles.flatMap(trouble =>
-      random.next() < (trouble.startsWith('dot') ? 0.5 : 0.75)
+      random.next() < (/^(dot|rcpt-4yz)/.test(trouble) ? 0.5 : 0.75)
         ? []
         : [[trouble, random.next() * 0.3] as const],
     ),
@@ -89,8 +91,8 @@ type Disturbance = readonly [
 
 const disturbances: readonly Disturbance[] = [
   [30, () => undefined],
-  [25, (_world, machine) => (machine.isUp ? machine.kill() : machine.start())],
-  [15, (_world, machine) => (machine.isUp ? machine.resume() : machine.start())],
+  [12, (_world, machine) => (machine.isUp ? machine.kill() : machine.start())],
+  [25, (_world, machine) => (machine.isUp ? machine.resume() : machine.start())],
   [8, (_world, machine) => machine.pause('awake')],
   [5, (_world, machine) => machine.pause('suspended')],
   [3, (_world, machine) => machine.stop()],
@@ -111,6 +113,24 @@ function disturb(world: EmailWorld): void {
   for (const [weight, act] of disturbances) {
     left -= weight
     if (left < 0) return act(world, machine)
+  }
+}
+
+/** Right after a transaction 1 began, or a dot was written: deaths and pauses there are worth more than anywhere else. */
+function disturbanceOfMoments({ simulation }: EmailWorld): (machine: EmailMachine) => void {
+  const { random, clock } = simulation
+  const killShare = random.next() < 0.5 ? 0 : random.next() * 0.3
+  const pauseShare = random.next() < 0.5 ? 0 : random.next() * 0.5
+  return machine => {
+    const drawn = random.next()
+    const inMs = random.next() * 20
+    const { process } = machine
+    if (drawn < killShare) clock.schedule(inMs, () => process?.kill())
+    else if (drawn < killShare + pauseShare) {
+      const kind = random.next() < 0.5 ? 'awake' : 'suspended'
+      clock.schedule(inMs, () => process?.pause(kind))
+      clock.schedule(inMs + 2000 + random.next() * 10_000, () => process?.resume())
+    }
   }
 }
 
@@ -164,7 +184,9 @@ function setOffsetsBack(world: EmailWorld): void {
     reached.note('offsets set back')
     world.offsetsSetBack = true
     const known = all.filter(at => committed.has(partitionKey(at)))
-    group.offsets.set(known.map(at => ({ ...at, offset: 0, metadata: '' })))
+    group.offsets.set(
+      known.map(({ topic, partition }) => ({ topic, partition, offset: 0, metadata: '' })),
+    )
   })
 }
 

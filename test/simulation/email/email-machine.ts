@@ -21,7 +21,7 @@ export interface MachineWorld {
   readonly alteration: Alteration
   readonly logOf: (name: string) => Logger
   /** The transaction 1 of an attempt begins. */
-  readonly onAttempt: (process: SimulatedProcess, identity: string) => void
+  readonly onAttempt: (machine: EmailMachine, identity: string) => void
   /** `run` has ended: with an error, or because it was told to. */
   readonly onEnd: (machine: EmailMachine, error: unknown) => void
 }
@@ -48,11 +48,16 @@ export class EmailMachine {
     return this.#process?.status === 'paused'
   }
 
+  /** Its present life, or its last. */
+  get process(): SimulatedProcess | undefined {
+    return this.#process
+  }
+
   start(): void {
     const { simulation, relayWorld, inDoubt, alteration, logOf } = this.#world
     const process = simulation.startProcess(this.name)
     const own = {
-      cluster: this.#observed(simulation.connect(process), process),
+      cluster: this.#observed(simulation.connect(process)),
       stateDirectory: this.disk.mount(process),
       journal: this.disk.openJournal(process),
       clock: process.clock,
@@ -106,14 +111,14 @@ export class EmailMachine {
     this.#process?.resume()
   }
 
-  #observed(cluster: KafkaCluster, process: SimulatedProcess): KafkaCluster {
+  #observed(cluster: KafkaCluster): KafkaCluster {
     return {
       admin: cluster.admin,
       createFetcher: options => cluster.createFetcher(options),
       createMember: options => cluster.createMember(options),
       createProducer: options =>
         new ObservedProducer(cluster.createProducer(options), outboxChangelog, ({ plan }) =>
-          this.#world.onAttempt(process, plan.identity),
+          this.#world.onAttempt(this, plan.identity),
         ),
       close: () => cluster.close(),
       [Symbol.asyncDispose]: () => cluster.close(),

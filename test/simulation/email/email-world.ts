@@ -1,10 +1,9 @@
 import { nameOf } from '../../../src/email/identity.ts'
-import type { EmailCallback, EmailFailed, EmailSent } from '../../../src/email/records.ts'
+import type { EmailCallback } from '../../../src/email/records.ts'
 import { topicNames } from '../../../src/email/topic-names.ts'
 import { describeError, errorCodeOf } from '../../../src/errors.ts'
 import type { Logger } from '../../../src/log.ts'
 import type { ConsumedRecord } from '../../../src/runtime/ports.ts'
-import type { Serde } from '../../../src/serde.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
 import { Simulation } from '../../../src/testing/simulation.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
@@ -37,7 +36,10 @@ export class EmailWorld {
   readonly broken: string[] = []
   /** Somebody has set the group's offsets back to the beginning. */
   offsetsSetBack = false
-  readonly #attemptsBegun = new Map<SimulatedProcess, Map<string, number>>()
+  /** Called when a machine begins a transaction 1, and when it writes a dot: what breaks then matters most. */
+  atMoment: (machine: EmailMachine) => void = () => undefined
+  /** When a life of a machine last began a transaction 1 for an identity. */
+  readonly #attemptsBegun = new WeakMap<SimulatedProcess, Map<string, number>>()
 
   constructor({ seed, inDoubt, alteration = unaltered }: EmailWorldOptions) {
     const simulation = new Simulation({ seed })
@@ -65,10 +67,7 @@ export class EmailWorld {
         note: (path: string) => this.reached.note(path),
       },
       logOf: (name: string) => this.#logOf(name),
-      onAttempt: (process: SimulatedProcess, identity: string) => {
-        const begun = this.#attemptsBegun.get(process) ?? new Map<string, number>()
-        this.#attemptsBegun.set(process, begun.set(identity, clock.monotonicMs()))
-      },
+      onAttempt: (machine: EmailMachine, identity: string) => this.#onAttempt(machine, identity),
       onEnd: (machine: EmailMachine, error: unknown) => this.#onEnd(machine, error),
     }
     this.machines = machineNames.map(name => new EmailMachine(name, world))
@@ -84,26 +83,24 @@ export class EmailWorld {
     }).flat()
   }
 
-  sent(): EmailSent[] {
-    return this.#read(topicNames.sent, plainSerdes.sent)
-  }
-
-  failed(): EmailFailed[] {
-    return this.#read(topicNames.failed, plainSerdes.failed)
-  }
-
   callbacks(): EmailCallback[] {
-    return this.#read(topicNames.callback, plainSerdes.callback)
+    const { callback } = plainSerdes
+    return this.committed(topicNames.callback).map(record => callback.deserialize(record.value!))
   }
 
-  #read<Value>(topic: string, serde: Serde<Value>): Value[] {
-    return this.committed(topic).map(record => serde.deserialize(record.value!))
+  #onAttempt(machine: EmailMachine, identity: string): void {
+    const process = machine.process!
+    const begun = this.#attemptsBegun.get(process) ?? new Map<string, number>()
+    this.#attemptsBegun.set(process, begun.set(identity, this.simulation.clock.monotonicMs()))
+    this.atMoment(machine)
   }
 
   #onDot(process: SimulatedProcess, { identity, recipients }: DottedMail): void {
     const { source, requestId } = nameOf(identity)
     const to = recipients.join(' and ')
     this.simulation.story.tell(process.id, `writes the dot of ${source} ${requestId} to ${to}`)
+    const machine = this.machines.find(each => each.process === process)
+    if (machine !== undefined) this.atMoment(machine)
     const begunMs = this.#attemptsBegun.get(process)?.get(identity)
     const ageMs = this.simulation.clock.monotonicMs() - (begunMs ?? -Infinity)
     if (ageMs < dotMaxMs) return

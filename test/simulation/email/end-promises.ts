@@ -1,43 +1,65 @@
-import { recipientsOf } from '../../../src/email/recipients.ts'
 import { nameOf } from '../../../src/email/identity.ts'
-import { type End, isOld, reasonOf, type RequestHistory, sameContent } from './request-histories.ts'
+import { recipientsOf } from '../../../src/email/recipients.ts'
+import {
+  type Asked,
+  type End,
+  isOfRecord,
+  isOld,
+  reasonOf,
+  type RequestHistory,
+  sameContent,
+} from './request-histories.ts'
 
-/** Every request that decodes ends once; a contradiction and what is too old end once for each record. */
+/** Every request that decodes ends once; what contradicts it and what is too old ends once for each record. */
 export function brokenEndPromises(history: RequestHistory, offsetsSetBack: boolean): string[] {
-  const { asked, ends, original, accepted, conflicts, tooOld, policy } = history
-  const broken: string[] = []
-  const { source, requestId } = nameOf(history.identity)
-  const say = (text: string): void => void broken.push(`${source} ${requestId}: ${text}`)
-  const reasons = ends.map(reasonOf)
-  const fresh = asked.filter(each => !isOld(each))
-
-  if (fresh.length > 0 && ends.length === 0) say('never ended')
-  if (fresh.length === 0 && ends.length > 0) say(`too old, but ended ${reasons.join(', ')}`)
-  const revised = ends.length === 2 && reasons.filter(each => each === 'IN_DOUBT').length === 1
-  if (ends.length > 1 && !revised) say(`ended ${ends.length} times: ${reasons.join(', ')}`)
-  if (accepted > 1) say(`accepted ${accepted} times`)
-  if (policy === 'resend' && reasons.includes('IN_DOUBT'))
-    say('in doubt, although it is sent again')
-  if (original === undefined) return broken
-
-  const differs = (each: (typeof asked)[number]): boolean =>
-    !sameContent(each.request, original.request)
-  const least = fresh.filter(differs).length
-  const most = asked.filter(differs).length
-  if (conflicts.length < least || conflicts.length > most)
-    say(`${conflicts.length} conflicts of ${least} to ${most}`)
-  const old = asked.length - fresh.length
-  if (tooOld.length > old && !offsetsSetBack) say(`${tooOld.length} times too old of ${old}`)
-  for (const end of ends)
-    broken.push(...brokenEnd(end, history).map(text => `${source} ${requestId}: ${text}`))
+  const { identity, asked, original } = history
+  const { source, requestId } = nameOf(identity)
+  const broken = asked.flatMap(each =>
+    (each === original
+      ? brokenOriginal(history, original)
+      : brokenRepeat(each, original, offsetsSetBack)
+    ).map(text => `${source} ${requestId} (record ${each.number}): ${text}`),
+  )
+  if (original === undefined && !asked.every(isOld)) broken.push(`${source} ${requestId}: lost`)
   return broken
 }
 
-function brokenEnd(end: End, { original, accepted }: RequestHistory): string[] {
+function brokenOriginal({ policy, ends }: RequestHistory, original: Asked): string[] {
+  const reasons = ends.map(reasonOf)
   const broken: string[] = []
+  const revised = ends.length === 2 && reasons.filter(each => each === 'IN_DOUBT').length === 1
+  if (ends.length !== 1 && !revised)
+    broken.push(`ended ${ends.length} times: ${reasons.join(', ')}`)
+  if (original.accepted > 1) broken.push(`accepted ${original.accepted} times`)
+  if (policy === 'resend' && reasons.includes('IN_DOUBT'))
+    broken.push('in doubt, although it is sent again')
+  return [...broken, ...ends.flatMap(end => brokenEnd(end, original))]
+}
+
+/** Whoever has the same content has no end of his own. */
+function brokenRepeat(
+  asked: Asked,
+  original: Asked | undefined,
+  offsetsSetBack: boolean,
+): string[] {
+  const reasons = asked.ends.map(reasonOf)
+  const told = `ended ${reasons.length} times: ${reasons.join(', ')}`
+  if (asked.accepted > 0 || !asked.ends.every(isOfRecord)) return [`a repeat that ${told}`]
+  const contradicts = original !== undefined && !sameContent(asked.request, original.request)
+  if (!isOld(asked)) {
+    const expected = contradicts ? 'CONFLICT' : ''
+    return reasons.join() === expected ? [] : [`${told}, not ${expected || 'at all'}`]
+  }
+  // Too old, or later than its original; read again, it is too old again.
+  if (reasons.includes('CONFLICT') && !contradicts) return [told]
+  if (reasons.length === 0) return contradicts || original === undefined ? ['lost'] : []
+  return reasons.length === 1 || offsetsSetBack ? [] : [told]
+}
+
+function brokenEnd(end: End, { request, accepted }: Asked): string[] {
   const reason = reasonOf(end)
-  const { request } = original!
   const mailed = reason !== 'INVALID'
+  const broken: string[] = []
   if (mailed !== accepted > 0) broken.push(`${reason}, but accepted ${accepted} times`)
   if (reason === 'EXPIRED' && request.expiresAt === null) broken.push('expired without an expiry')
   if (!mailed) return broken

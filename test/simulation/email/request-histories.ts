@@ -1,29 +1,33 @@
 import { contentHash } from '../../../src/email/content-hash.ts'
 import { identityOf } from '../../../src/email/identity.ts'
-import { placeInHeaders } from '../../../src/email/record-headers.ts'
+import { headerNames, traceHeaders, traceSeed } from '../../../src/email/record-headers.ts'
 import type { EmailFailed, EmailRequested, EmailSent } from '../../../src/email/records.ts'
 import { topicNames } from '../../../src/email/topic-names.ts'
+import type { ConsumedRecord } from '../../../src/runtime/ports.ts'
+import type { Serde } from '../../../src/serde.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
 import { type Published, windowMs } from './business-systems.ts'
 import type { EmailWorld } from './email-world.ts'
 
-export type Asked = Published & { readonly request: EmailRequested }
 export type End = EmailSent | EmailFailed
+
+/** A record that decodes, and what came of it. */
+export interface Asked extends Published {
+  readonly request: EmailRequested
+  /** Times it was accepted. */
+  readonly accepted: number
+  readonly ends: readonly End[]
+}
 
 /** All that became known of one identity. */
 export interface RequestHistory {
   readonly identity: string
   /** Every record of it, oldest first. */
   readonly asked: readonly Asked[]
-  /** How often it was accepted: a record in `email.dedup`. */
-  readonly accepted: number
   /** The record that took the identity; undefined while none is known to have. */
   readonly original: Asked | undefined
-  /** Of the request itself. */
+  /** Of the original. */
   readonly ends: readonly End[]
-  /** Of single records. */
-  readonly conflicts: readonly EmailFailed[]
-  readonly tooOld: readonly EmailFailed[]
   readonly policy: 'hold' | 'resend'
 }
 
@@ -35,57 +39,64 @@ export function reasonOf(end: End): string {
   return 'sentAt' in end ? 'SENT' : end.reason
 }
 
-export function hasCallback(asked: Asked): boolean {
-  return asked.request.callback !== null
+/** Whether an end is about its one record, and says nothing of the identity. */
+export function isOfRecord(end: End): boolean {
+  return reasonOf(end) === 'CONFLICT' || reasonOf(end) === 'TOO_OLD'
+}
+
+/** After a revision, what it says now. */
+export function lastEnd(ends: readonly End[]): End | undefined {
+  return ends.find(each => reasonOf(each) !== 'IN_DOUBT') ?? ends[0]
 }
 
 export function sameContent(one: EmailRequested, other: EmailRequested): boolean {
   return contentHash(one) === contentHash(other)
 }
 
-/** What was asked for and what became of it, by identity. */
+/** What was asked for and what became of it, by identity. The trace, which everything carries, tells which record was the cause. */
 export function requestHistories(world: EmailWorld): RequestHistory[] {
-  const asked = world.business.published.filter((each): each is Asked => each.request !== undefined)
-  const accepted = Map.groupBy(
-    world.committed(topicNames.dedup).map(record => ({
-      identity: identityOf(plainSerdes.dedup.deserialize(record.value!)),
-      place: placeInHeaders(record.headers),
-    })),
-    each => each.identity,
+  const accepted = Map.groupBy(world.committed(topicNames.dedup), traceOf)
+  const ends = Map.groupBy(
+    [
+      ...endsIn(world.committed(topicNames.sent), plainSerdes.sent),
+      ...endsIn(world.committed(topicNames.failed), plainSerdes.failed),
+    ],
+    each => each.trace,
   )
-  const ends: readonly End[] = [...world.sent(), ...world.failed()]
-  const endsOf = Map.groupBy(ends, identityOf)
+  const asked = world.business.published.flatMap((each): Asked[] => {
+    const { request } = each
+    if (request === undefined) return []
+    const trace = traceFor(identityOf(request), each)
+    const own = (ends.get(trace) ?? []).map(({ end }) => end)
+    return [{ ...each, request, accepted: accepted.get(trace)?.length ?? 0, ends: own }]
+  })
   const byIdentity = Map.groupBy(asked, each => identityOf(each.request))
   return [...byIdentity].map(([identity, records]): RequestHistory => {
-    const all = endsOf.get(identity) ?? []
-    const own = all.filter(each => reasonOf(each) !== 'CONFLICT' && reasonOf(each) !== 'TOO_OLD')
-    const places = accepted.get(identity) ?? []
-    const first = places[0]?.place
-    const original =
-      records.find(each => each.partition === first?.partition && each.offset === first.offset) ??
-      records.find(each => own[0] !== undefined && isRecordOf(each, own[0]))
-    const { inDoubt = 'DEFAULT' } = original?.request ?? {}
+    const original = records.find(
+      each => each.accepted > 0 || each.ends.some(end => !isOfRecord(end)),
+    )
+    const inDoubt = original?.request.inDoubt ?? 'DEFAULT'
     return {
       identity,
       asked: records,
-      accepted: places.length,
       original,
-      ends: own,
-      conflicts: failuresOf(all, 'CONFLICT'),
-      tooOld: failuresOf(all, 'TOO_OLD'),
+      ends: original?.ends ?? [],
       policy: inDoubt === 'DEFAULT' ? world.inDoubt : inDoubt === 'HOLD' ? 'hold' : 'resend',
     }
   })
 }
 
-function failuresOf(ends: readonly End[], reason: EmailFailed['reason']): EmailFailed[] {
-  return ends.filter((each): each is EmailFailed => 'reason' in each && each.reason === reason)
+function endsIn(
+  records: readonly ConsumedRecord[],
+  serde: Pick<Serde<End>, 'deserialize'>,
+): { readonly trace: string; readonly end: End }[] {
+  return records.map(record => ({ trace: traceOf(record), end: serde.deserialize(record.value!) }))
 }
 
-/** Whether a request that was never accepted is the one that ended so. */
-function isRecordOf({ request }: Asked, end: End): boolean {
-  return (
-    request.requestedAt === end.requestedAt &&
-    request.callback?.context['number'] === end.callback?.context['number']
-  )
+function traceOf({ headers }: Pick<ConsumedRecord, 'headers'>): string {
+  return headers.find(each => each.key === headerNames.traceparent)?.value?.toString() ?? ''
+}
+
+function traceFor(identity: string, place: Published): string {
+  return traceOf({ headers: traceHeaders([], () => traceSeed(identity, place)) })
 }

@@ -6,7 +6,7 @@ import { identityOf } from '../../../src/email/identity.ts'
 import { applicationId } from './email-machine.ts'
 import type { EmailWorld } from './email-world.ts'
 import { partitions } from './business-systems.ts'
-import { reasonOf, type RequestHistory } from './request-histories.ts'
+import { lastEnd, reasonOf, type RequestHistory } from './request-histories.ts'
 
 type Entries = ReadonlyMap<string, Buffer>
 
@@ -65,7 +65,8 @@ export function brokenStatePromises(
   const broken: string[] = []
   for (const key of outbox!.keys())
     if (key.startsWith(openPrefix)) broken.push(`${text(key)}: still open`)
-  for (const { identity, original, ends, accepted } of histories) {
+  for (const { identity, original, ends } of histories) {
+    const accepted = original?.accepted ?? 0
     const bytes = dedup!.get(identity)
     const seen = bytes && dedupEntrySerde.deserialize(bytes)
     const hash = seen?.kind === 'seen' ? seen.contentHash : undefined
@@ -76,7 +77,7 @@ export function brokenStatePromises(
       broken.push(`${text(identity)}: accepted ${accepted} times, but not so in the outbox`)
     const state = endedBytes && deliverySerde.deserialize(endedBytes).state
     const kind = state?.kind === 'ended' ? state.end : undefined
-    const last = ends.find(each => reasonOf(each) !== 'IN_DOUBT') ?? ends[0]
+    const last = lastEnd(ends)
     if (kind !== undefined && last && (kind === 'done') !== (reasonOf(last) === 'SENT'))
       broken.push(`${text(identity)}: ${kind} in the outbox, ${reasonOf(last)} outside`)
     broken.push(...brokenOutcome(identity, outcomes!, world))

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { liveThrough } from './chaos.ts'
+import { clusterBugs } from './planted/cluster-bugs.ts'
+import { machineBugs } from './planted/machine-bugs.ts'
+import { sinkBugs } from './planted/sink-bugs.ts'
+import { topologyBugs } from './planted/topology-bugs.ts'
+import { brokenPromises } from './promises.ts'
+
+const seedsMax = 150
+
+test.each([...sinkBugs, ...machineBugs, ...clusterBugs, ...topologyBugs])(
+  'noticed: $bug',
+  async ({ alteration }) => {
+    let broken: string[] = []
+
+    for (let seed = 1; seed <= seedsMax && broken.length === 0; seed += 1)
+      broken = await brokenPromises(await liveThrough(seed, alteration))
+
+    expect(broken).not.toEqual([])
+  },
+)

@@ -1,0 +1,7 @@
+import type { Alteration } from '../alterations.ts'
+
+/** A broken rule, as a sentence about what is done instead. */
+export interface PlantedBug {
+  readonly bug: string
+  readonly alteration: Alteration
+}

@@ -1,0 +1,75 @@
+import { recipientsOf } from '../../../../src/email/recipients.ts'
+import type { MailRequest } from '../../../../src/sinks/mail-request.ts'
+import type { Outcome, PreparedAttempt, Sink } from '../../../../src/sinks/sink.ts'
+import type { Alteration } from '../alterations.ts'
+import { changed } from './changed.ts'
+import type { PlantedBug } from './planted-bug.ts'
+
+const withSink = (change: (sink: Sink<MailRequest>) => Sink<MailRequest>): Alteration => ({
+  parts: parts => ({ ...parts, sink: change(parts.sink) }),
+})
+
+const withAttempt = (change: (prepared: PreparedAttempt) => PreparedAttempt): Alteration =>
+  withSink(sink =>
+    changed(sink, {
+      prepare: async (attempt, signal) => {
+        const prepared = await sink.prepare(attempt, signal)
+        return prepared.kind === 'prepared' ? change(prepared) : prepared
+      },
+    }),
+  )
+
+const withOutcome = (change: (outcome: Outcome) => Outcome): Alteration =>
+  withAttempt(prepared => ({
+    ...prepared,
+    perform: async mayPerform => change(await prepared.perform(mayPerform)),
+  }))
+
+let tries = 0
+
+export const sinkBugs: readonly PlantedBug[] = [
+  {
+    bug: 'the dot is written as soon as the relay waits for it',
+    alteration: withAttempt(prepared => {
+      const outcome = prepared.perform(() => true)
+      return { ...prepared, perform: () => outcome, abandon: () => undefined }
+    }),
+  },
+  {
+    bug: 'the dot is written however long its transaction took',
+    alteration: withAttempt(prepared => ({
+      ...prepared,
+      perform: () => prepared.perform(() => true),
+    })),
+  },
+  {
+    bug: 'a connection that closes after the dot means that nothing was sent',
+    alteration: withOutcome(outcome =>
+      outcome.kind === 'unknown' ? { ...outcome, kind: 'abandoned' } : outcome,
+    ),
+  },
+  {
+    bug: 'a connection that closes after the dot means that the mail was taken',
+    alteration: withOutcome(outcome =>
+      outcome.kind === 'unknown' ? { ...outcome, kind: 'done' } : outcome,
+    ),
+  },
+  {
+    bug: 'a retry goes to all recipients again',
+    alteration: withSink(sink =>
+      changed(sink, {
+        prepare: (attempt, signal) =>
+          sink.prepare({ ...attempt, targets: recipientsOf(attempt.request) }, signal),
+      }),
+    ),
+  },
+  {
+    bug: 'each try has a Message-ID of its own',
+    alteration: withSink(sink =>
+      changed(sink, {
+        prepare: (attempt, signal) =>
+          sink.prepare({ ...attempt, firstSeenMs: attempt.firstSeenMs + (tries += 1) }, signal),
+      }),
+    ),
+  },
+]
