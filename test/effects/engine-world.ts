@@ -2,13 +2,13 @@ import type { Delivery } from '../../src/effects/delivery.ts'
 import type { EffectDefinition, EffectPlan } from '../../src/effects/effect.ts'
 import { EffectEngine } from '../../src/effects/engine.ts'
 import { type Fact, momentOf } from '../../src/effects/flights.ts'
-import { endedKey, openKey, outboxStore } from '../../src/effects/outbox.ts'
+import { type EffectCommand, endedKey, openKey, outboxStore } from '../../src/effects/outbox.ts'
 import { SinkSlots } from '../../src/effects/sink-slots.ts'
-import { silentLogger } from '../../src/log.ts'
+import { type LogFields, silentLogger } from '../../src/log.ts'
 import { seededRandom } from '../../src/random.ts'
 import { newSweep } from '../../src/runtime/sweeper.ts'
 import { outboxOf } from '../../src/runtime/task-store.ts'
-import { utf8Serde } from '../../src/serde.ts'
+import { type Serde, utf8Serde } from '../../src/serde.ts'
 import type { OutcomeKind } from '../../src/sinks/sink.ts'
 import { MemoryStoreBackend } from '../../src/state/memory-store-backend.ts'
 import { OverlaidStore } from '../../src/state/overlaid-store.ts'
@@ -20,10 +20,10 @@ import { RecordingJournal } from './recording-journal.ts'
 const rememberMs = 3_600_000
 
 /** A request is its plan, as text. */
-function definitionOf(sink: FakeSink): EffectDefinition<string> {
+function definitionOf(sink: FakeSink, requestSerde: Serde<string>): EffectDefinition<string> {
   return {
     sink,
-    request: utf8Serde,
+    request: requestSerde,
     plan: (request, { timestampMs }) => ({
       ...planOf({ targets: ['a'] }),
       ...(JSON.parse(request) as Partial<EffectPlan>),
@@ -69,20 +69,24 @@ export class EngineWorld {
   /** What was forwarded in cycles that committed. */
   readonly committed: string[] = []
   readonly lateFacts: Fact[] = []
+  /** Lines of level info. */
+  readonly logged: { readonly fields: LogFields; readonly message: string | undefined }[] = []
+  readonly #requestSerde: Serde<string>
   engine: EffectEngine<string>
   #lives = 0
   #offset = 0
   #emitted: string[] = []
   #committing: string[] = []
 
-  constructor() {
+  constructor(requestSerde = utf8Serde) {
+    this.#requestSerde = requestSerde
     const definition = outboxStore('outbox', rememberMs)
     this.overlaid = new OverlaidStore(definition, this.backend)
     this.engine = this.#newEngine()
   }
 
-  static async begin(): Promise<EngineWorld> {
-    const world = new EngineWorld()
+  static async begin(requestSerde = utf8Serde): Promise<EngineWorld> {
+    const world = new EngineWorld(requestSerde)
     await world.restart()
     return world
   }
@@ -110,11 +114,14 @@ export class EngineWorld {
   }
 
   async evidence(identity: string, token: string, outcome: OutcomeKind): Promise<void> {
-    await this.#load(identity)
-    this.engine.command(
-      { kind: 'evidence', identity, token, outcome, reply: `told ${outcome}`, atMs: 0 },
-      this.emit,
-    )
+    const reply = `told ${outcome}`
+    await this.command({ kind: 'evidence', identity, token, outcome, reply, atMs: 0 })
+  }
+
+  async command(command: EffectCommand): Promise<void> {
+    await this.#load(command.identity)
+    await this.engine.prepareCommands([command])
+    this.engine.command(command, this.emit)
   }
 
   async turn(): Promise<boolean> {
@@ -196,7 +203,7 @@ export class EngineWorld {
   #newEngine(): EffectEngine<string> {
     const { definition } = this.overlaid
     return new EffectEngine<string>({
-      definition: definitionOf(this.sink),
+      definition: definitionOf(this.sink, this.#requestSerde),
       store: outboxOf({
         definition,
         changelogTopic: 'changelog',
@@ -210,7 +217,10 @@ export class EngineWorld {
       journal: this.journal,
       clock: this.clock,
       random: seededRandom(1),
-      log: silentLogger,
+      log: {
+        ...silentLogger,
+        info: (fields, message) => this.logged.push({ fields, message }),
+      },
       incarnation: `life-${(this.#lives += 1)}`,
       address: { topic: 'commands', partition: 3 },
       wake: () => undefined,
