@@ -76,7 +76,7 @@ export class BusinessSystems {
   }
 
   #newRequest(fields: Partial<EmailRequested> = {}): EmailRequested {
-    const identity = Math.floor(this.#random.next() * 14)
+    const identity = Math.floor(this.#random.next() * 24)
     const nowMs = this.#nowMs
     return emailRequested({
       requestId: `r-${identity >> 1}`,

@@ -1,19 +1,15 @@
 import { topicNames } from '../../../src/email/topic-names.ts'
 import type { Random } from '../../../src/random.ts'
 import { partitionKey, type TopicPartition } from '../../../src/runtime/ports.ts'
-import { noFaults } from '../../../src/testing/fault-injector.ts'
 import type { MemoryBroker } from '../../../src/testing/memory-broker.ts'
 import { type Alteration, unaltered } from './alterations.ts'
 import { partitions } from './business-systems.ts'
 import { applicationId, type EmailMachine } from './email-machine.ts'
 import { EmailWorld } from './email-world.ts'
+import { comeToRest } from './come-to-rest.ts'
 import { type TroubleRates, troubles } from './mail-relay.ts'
-import { isAtRest } from './promises.ts'
 
 const chaosSteps = 22
-/** After everything has healed: retries, doubts and time-outs take their time, but not for ever. */
-const restMaxMs = 300_000
-
 /** One seeded life: everything goes wrong for a while; then everything heals, and everything must end. */
 export async function liveThrough(
   seed: number,
@@ -39,13 +35,6 @@ export async function liveThrough(
     disturb(world)
     await pass(world)
   }
-  faults.rates = noFaults
-  world.atMoment = () => undefined
-  relay.heal()
-  for (const machine of machines) {
-    machine.disk.full = false
-    machine.resume()
-  }
   await comeToRest(world)
   return world
 }
@@ -59,19 +48,6 @@ async function pass(world: EmailWorld): Promise<void> {
   // Half of the time it is broken off in the middle of something.
   const stepsMax = random.next() < 0.5 ? 1 + Math.floor(random.next() * 150) : 1_000_000
   await simulation.run({ withinMs, stepsMax })
-}
-
-async function comeToRest(world: EmailWorld): Promise<void> {
-  const { simulation, machines } = world
-  const endMs = simulation.clock.monotonicMs() + restMaxMs
-  while (simulation.clock.monotonicMs() < endMs) {
-    // A supervisor starts again what has ended; a machine may be lost for good, but not all.
-    if (machines.every(each => !each.isUp)) machines[0]!.start()
-    await simulation.run({ withinMs: 3000 })
-    if (isAtRest(world)) break
-  }
-  // Late evidence may still revise an end.
-  await simulation.run({ withinMs: 25_000 })
 }
 
 function troubleRates(random: Random): TroubleRates {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { liveThrough } from './chaos.ts'
 import { brokenPromises } from './promises.ts'
+import { noteOutcomes } from './reached-outcomes.ts'
 import { Reached } from './reached.ts'
 
 /** Replays one seed and tells its story: `SEED=17 npx vitest run test/simulation`. */
@@ -33,6 +34,7 @@ export function testSeeds(file: 0 | 1): void {
         const world = await liveThrough(seed)
         const broken = await brokenPromises(world)
         reached.add(world.reached)
+        noteOutcomes(world, reached)
         if (broken.length > 0) failures.push(failure(seed, broken, String(world.simulation.story)))
       }
       expect(failures.join('\n')).toBe('')
