@@ -1,5 +1,6 @@
 import { SinkSlots } from '../../src/effects/sink-slots.ts'
 import { silentLogger } from '../../src/log.ts'
+import { applyToDisk } from '../../src/runtime/commit-cycle.ts'
 import { Cycle } from '../../src/runtime/cycle.ts'
 import { Instances } from '../../src/runtime/instances.ts'
 import type { ConsumedRecord, ProducedRecord } from '../../src/runtime/ports.ts'
@@ -90,12 +91,6 @@ export class TaskWorld {
     return this.#processing!
   }
 
-  /** The task as a process that starts would find it; with whatever is on the disk. */
-  newTask(): void {
-    this.#task = new Task(this.#context!, this.topology.subTopologies[0]!, 0)
-    this.#processing = new TaskProcessing(this.#task)
-  }
-
   async restore(): Promise<void> {
     this.task.moveTo('restoring')
     await this.simulation.settle(restoreTask(this.task))
@@ -134,16 +129,32 @@ export class TaskWorld {
     return this.cycle.outputs.filter(each => each.topic === name)
   }
 
-  /** The active cycle reaches the disk. */
+  /** The active cycle is committed: changelog, the group's offsets, the disk. Its outputs go nowhere. */
   async commit(): Promise<void> {
-    const frozen = this.task.freeze('test:1', 0)
-    for (const { store, writes } of frozen.stores) {
-      store.position += writes.length
-      const { changelogTopicId: topicId, position: offset } = store
-      await this.simulation.settle(store.backend.apply(writes, { topicId, offset }))
-    }
-    this.task.retire()
+    const { simulation, cluster, task } = this
+    const frozen = task.freeze('test:1', 0)
+    const transactionalId = simulation.random.uuid()
+    const producer = cluster.createProducer({ transactionalId, transactionTimeoutMs: 10_000 })
+    await simulation.settle(producer.init())
+    const ranges = await simulation.settle(producer.send(frozen.changelog))
+    await simulation.settle(producer.commit())
+    simulation.broker.group('app').offsets.set(frozen.offsets)
+    const generation = { groupId: 'app', memberId: '', generationId: 1, groupInstanceId: null }
+    const cycle = { cycle: this.cycle, tasks: [frozen], offsets: frozen.offsets, generation }
+    await simulation.settle(applyToDisk(cycle, ranges))
+    task.retire()
     this.cycle = new Cycle(this.cycle.number + 1)
+  }
+
+  /** The process ends and another one starts; `withDisk` says whether it finds the disk. */
+  async restart({ withDisk = true } = {}): Promise<void> {
+    await this.simulation.settle(this.task.closeStores())
+    if (!withDisk) {
+      const stateDirectory = new SimulatedDisk(this.simulation.network).mount(this.process)
+      this.#context = { ...this.#context!, stateDirectory }
+    }
+    this.#newTask()
+    await this.restore()
   }
 
   /** What is on the disk. */
@@ -184,6 +195,11 @@ export class TaskWorld {
       wake: () => undefined,
       onLateFact: () => undefined,
     }
-    this.newTask()
+    this.#newTask()
+  }
+
+  #newTask(): void {
+    this.#task = new Task(this.#context!, this.topology.subTopologies[0]!, 0)
+    this.#processing = new TaskProcessing(this.#task)
   }
 }

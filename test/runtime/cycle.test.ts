@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { Cycle } from '../../src/runtime/cycle.ts'
+
+const record = (value: string) => ({
+  topic: 'out',
+  partition: 0,
+  key: null,
+  value: Buffer.from(value),
+  headers: [],
+  timestampMs: 0,
+})
+
+test('what a record produced and counted is taken back to its mark, and nothing else', () => {
+  const cycle = new Cycle(1)
+  cycle.produce(record('first'))
+  cycle.count('seen', 1)
+  const bytes = cycle.bytes
+
+  const mark = cycle.mark()
+  cycle.produce(record('second'))
+  cycle.count('seen', 5)
+  cycle.count('lost', 1)
+  cycle.undoTo(mark)
+
+  expect(cycle.outputs.map(each => String(each.value))).toEqual(['first'])
+  expect(cycle.bytes).toBe(bytes)
+  expect([...cycle.counts]).toEqual([['seen', 1]])
+})
+
+test('counts of one name add up', () => {
+  const cycle = new Cycle(1)
+
+  cycle.count('seen', 1)
+  cycle.count('seen', 2)
+
+  expect(cycle.counts.get('seen')).toBe(3)
+})
+
+test('records without key and value take room too', () => {
+  const cycle = new Cycle(1)
+
+  cycle.produce({ ...record(''), value: null })
+
+  expect(cycle.bytes).toBeGreaterThan(0)
+})
