@@ -64,7 +64,10 @@ const sendFlags: Readonly<Record<string, Flag>> = {
     multiple: true,
     help: 'Asks for a callback that returns this; may be given more than once.',
   },
-  'callback-url': { placeholder: 'URL', help: 'Asks for a callback to this webhook as well.' },
+  'callback-url': {
+    placeholder: 'URL',
+    help: 'Asks for a callback and carries this address with it; webhooks are not called yet.',
+  },
 }
 
 /** Every command, in the order of the help page. */

@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { RuntimeMetrics } from '../../src/runtime/runtime-metrics.ts'
+import { markdownPage, tableBelow } from './markdown-page.ts'
+
+const page = markdownPage('docs/operations.md')
+const source = new URL('../../src/', import.meta.url)
+const sources = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.ts'))
+  .map(name => readFileSync(new URL(name, source), 'utf8'))
+
+function documented(heading: string): readonly string[] {
+  const [, ...rows] = tableBelow(page, heading)
+  return rows.map(([name = '']) => name.replaceAll('`', ''))
+}
+
+function found(pattern: RegExp): readonly string[] {
+  const names = sources.flatMap(text => [...text.matchAll(pattern)].map(([, name = '']) => name))
+  return [...new Set(names)]
+}
+
+test('docs/operations.md explains every event of the log and no other', () => {
+  expect(documented('## Logs').toSorted()).toEqual(found(/\bevent: '([a-z-]+)'/g).toSorted())
+})
+
+test('docs/operations.md explains every metric and no other', () => {
+  const own = [...new RuntimeMetrics().registry.render().matchAll(/^# HELP (\w+)/gm)]
+  const counted = found(/(?<!options)\.count\('(\w+_\w+|callbacks)'/g)
+
+  const metrics = own
+    .map(([, name = '']) => name)
+    .concat(counted.map(each => `mailonce_${each}_total`))
+
+  expect(documented('## Metrics').toSorted()).toEqual(metrics.toSorted())
+})
