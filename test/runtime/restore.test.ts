@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ProducedRecord, TopicPartition } from '../../src/runtime/ports.ts'
+import { restoreTask } from '../../src/runtime/restore.ts'
 import { TaskWorld, words } from './task-world.ts'
 
 const changelog: TopicPartition = { topic: 'app-words-changelog', partition: 0 }
@@ -144,11 +145,12 @@ test('a failed cycle brings the task back to what is committed', async () => {
 test('a task that is to leave stops restoring', async () => {
   const world = await TaskWorld.created()
   await transaction(world, [entry('a', '1')], 'open')
-  const restored = world.restore()
+  world.task.moveTo('restoring')
+  const restored = restoreTask(world.task)
 
   await world.simulation.run({ withinMs: 1000 })
   world.task.leaving.abort()
-  await restored
+  await world.simulation.settle(restored)
 
   expect(world.task.queues.size).toBe(0)
 })
