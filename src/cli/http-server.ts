@@ -89,6 +89,7 @@ async function answer(
   }
   if (!isProbe) {
     const found = (await options.query?.(path)) ?? { status: 404, body: { error: 'not found' } }
+    if (found.location !== undefined) response.setHeader('location', found.location)
     return reply(found.status, `${JSON.stringify(found.body)}\n`, 'application/json')
   }
   if (path === '/metrics')

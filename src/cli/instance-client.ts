@@ -72,7 +72,7 @@ export class InstanceClient {
       const { status, body } = await this.#get(address, path)
       if (status === 200) return body
       if (status === 404) return undefined
-      const owner = status === 421 ? (body as { owner: string | null }).owner : null
+      const owner = status === 307 ? (body as { owner: string }).owner : undefined
       if (this.#clock.monotonicMs() > untilMs) {
         throw new StreamsError(
           'INSTANCE_UNREACHABLE',
@@ -80,7 +80,7 @@ export class InstanceClient {
         )
       }
       // An owner that has just lost it sends back: not at once again.
-      if (owner === null || address !== this.#first) await sleep(this.#clock, pollMs)
+      if (owner === undefined || address !== this.#first) await sleep(this.#clock, pollMs)
       address = owner ?? this.#first
     }
   }
@@ -88,7 +88,7 @@ export class InstanceClient {
   async #get(address: string, path: string): Promise<{ status: number; body: unknown }> {
     try {
       const signal = AbortSignal.timeout(answerMaxMs)
-      const response = await fetch(`http://${address}${path}`, { signal })
+      const response = await fetch(`http://${address}${path}`, { signal, redirect: 'manual' })
       const text = await response.text()
       const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
       if (!isJson) throw new Error(`answers ${response.status} without JSON`)

@@ -10,6 +10,8 @@ import { type RequestStatus, statusOf, statusOfEnd } from './request-status.ts'
 export interface QueryAnswer {
   readonly status: number
   readonly body: unknown
+  /** URL to ask instead. */
+  readonly location?: string
 }
 
 /** In-doubt requests of one instance, the oldest first. */
@@ -33,7 +35,7 @@ const inDoubtMark = Buffer.from('"end":"in-doubt"')
 
 /**
  * `/requests/in-doubt`, `/requests/SOURCE/REQUESTID` and, for what never came as far as sending, `/requests/SOURCE/REQUESTID/end`.
- * Answers for what this instance owns: 421 names who owns the rest. Undefined for any other path.
+ * Answers for what this instance owns: 307 leads to who owns the rest, 503 means that nobody is known to. Undefined for any other path.
  */
 export async function answerQuery(
   path: string,
@@ -46,25 +48,33 @@ export async function answerQuery(
   if (segments.length === 1)
     return source === 'in-doubt' ? { status: 200, body: await listInDoubt(queries) } : undefined
   if (source === undefined || requestId === undefined) return undefined
-  if (segments.length === 2)
-    return answerFrom(queries, 'outbox', { source, requestId }, deliveryStatus)
-  return end === 'end'
-    ? answerFrom(queries, 'outcomes', { source, requestId }, endStatus)
-    : undefined
+  const question = { path, queries, name: { source, requestId } }
+  if (segments.length === 2) return answerFrom(question, 'outbox', deliveryStatus)
+  return end === 'end' ? answerFrom(question, 'outcomes', endStatus) : undefined
+}
+
+interface Question {
+  readonly path: string
+  readonly queries: StoreQueries
+  readonly name: RequestName
 }
 
 type Look = (store: OwnedStore, identity: string) => Promise<RequestStatus | undefined>
 
 async function answerFrom(
-  queries: StoreQueries,
+  { path, queries, name }: Question,
   storeName: string,
-  name: RequestName,
   look: Look,
 ): Promise<QueryAnswer> {
   const owner = queries.ownerOf(storeName, Buffer.from(name.requestId))
-  if (!owner.isHere) return { status: 421, body: { owner: owner.http ?? null } }
+  if (!owner.isHere) return elsewhere(owner.http, path)
   const status = await look(owner.store, identityOf(name))
   return status ? { status: 200, body: status } : { status: 404, body: { error: 'not known' } }
+}
+
+function elsewhere(http: string | undefined, path: string): QueryAnswer {
+  if (http === undefined) return { status: 503, body: { error: 'nobody is known to own it now' } }
+  return { status: 307, body: { owner: http }, location: `http://${http}${path}` }
 }
 
 const deliveryStatus: Look = async ({ definition, backend }, identity) => {

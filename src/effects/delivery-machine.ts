@@ -275,9 +275,8 @@ function resolve(
   if (state.kind !== 'ended' || state.end !== 'in-doubt' || state.atMs !== endedAtMs)
     return same(delivery)
   const reply = decisionText(decision)
-  const replies = targets
-    .filter(each => each.status === 'unknown')
-    .map(({ target }) => ({ target, reply }))
+  // Those in doubt: in such an end everybody else is settled.
+  const replies = targets.map(({ target }) => ({ target, reply }))
   const known = { ...decided(delivery, decision), revising: true, reply }
   switch (decision.kind) {
     case 'sent':

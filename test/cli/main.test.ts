@@ -53,6 +53,12 @@ test('help asked for among other flags is help', async () => {
   expect(printed).toContain('Usage: mailonce run [FLAGS]')
 })
 
+test('the page of a command shows what it is about', async () => {
+  expect((await call('cancel', '--help')).printed).toContain(
+    'Usage: mailonce cancel SOURCE/REQUESTID [FLAGS]',
+  )
+})
+
 test('help COMMAND is the page of the command', async () => {
   expect((await call('help', 'schemas', 'check')).printed).toContain(
     'Usage: mailonce schemas check [FLAGS]',
@@ -88,6 +94,22 @@ test.each([
   { argv: ['run', '--dedup-window', 'soon'], says: '--dedup-window: "soon" is not a duration' },
   { argv: ['dev', '--demo=yes'], says: '--demo takes no value' },
   { argv: ['dev', '--kafka', 'a:1'], says: 'dev has no flag --kafka' },
+  { argv: ['status'], says: 'status needs SOURCE/REQUESTID: see mailonce status --help' },
+  { argv: ['status', 'a/1', 'b/2'], says: 'status takes no "b/2"' },
+  { argv: ['status', 'a'], says: '"a" is not SOURCE/REQUESTID such as shop/order-17' },
+  { argv: ['cancel', '/1'], says: '"/1" is not SOURCE/REQUESTID' },
+  { argv: ['in-doubt'], says: 'mailonce in-doubt is not complete: use mailonce in-doubt list or' },
+  { argv: ['in-doubt', 'list', 'a/1'], says: 'in-doubt list takes no "a/1"' },
+  { argv: ['in-doubt', 'resolve', 'a/1'], says: 'give one of --sent, --resend and --fail' },
+  {
+    argv: ['in-doubt', 'resolve', 'a/1', '--sent', '--fail'],
+    says: 'give one of --sent, --resend and --fail',
+  },
+  { argv: ['dead-letters', 'replay', '7'], says: '"7" is not PARTITION/OFFSET such as 3/17' },
+  {
+    argv: ['run', '--advertised-http', 'host:0'],
+    says: '--advertised-http: "host:0" is not HOST:PORT such as mailonce-1:8080',
+  },
 ])('$argv is wrong usage, in one line', async ({ argv, says }) => {
   const { code, printed, told } = await call(...argv)
 
