@@ -29,7 +29,7 @@ test.each(seeds)(
     const world = await liveThrough(seed, inDoubt)
 
     const broken = brokenPromises(world, inDoubt)
-    if (only) console.log(String(world.simulation.story))
+    if (only) process.stdout.write(`${String(world.simulation.story)}\n`)
     expect(broken).toEqual([])
   },
 )

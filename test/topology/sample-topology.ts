@@ -16,7 +16,7 @@ export interface Failure {
 export type RequestRecord = StreamRecord<string, Request>
 export type FailureRecord = StreamRecord<string, Failure>
 
-export function jsonSerde<Value>(): Serde<Value> {
+function jsonSerde<Value>(): Serde<Value> {
   return {
     isReady: () => true,
     prepare: () => Promise.resolve(),
