@@ -77,6 +77,7 @@ const disturbances: readonly Disturbance[] = [
   [2, (_world, machine) => void (machine.disk.full = !machine.disk.full)],
   [4, expelMember],
   [4, breakBroker],
+  [3, compactChangelogs],
   [2, setOffsetsBack],
 ]
 
@@ -103,9 +104,11 @@ function disturbanceOfMoments({ simulation }: EmailWorld): (machine: EmailMachin
     const { process } = machine
     if (drawn < killShare) clock.schedule(inMs, () => process?.kill())
     else if (drawn < killShare + pauseShare) {
-      const kind = random.next() < 0.5 ? 'awake' : 'suspended'
-      clock.schedule(inMs, () => process?.pause(kind))
-      clock.schedule(inMs + 2000 + random.next() * 10_000, () => process?.resume())
+      // A machine sleeps for as long as an attempt may take and its session lasts; a process stops for longer than that.
+      const suspended = random.next() < 0.5
+      const forMs = suspended ? 4000 + random.next() * 5000 : 2000 + random.next() * 23_000
+      clock.schedule(inMs, () => process?.pause(suspended ? 'suspended' : 'awake'))
+      clock.schedule(inMs + forMs, () => process?.resume())
     }
   }
 }
@@ -147,6 +150,15 @@ function breakBroker({ simulation, reached }: EmailWorld): void {
   ]
   reached.note('broker out')
   faults.outage(targets[Math.floor(random.next() * targets.length)]!, random.next() * 15_000)
+}
+
+function compactChangelogs(world: EmailWorld): void {
+  const { broker } = world.simulation
+  for (const store of ['dedup', 'outbox', 'outcomes', 'send-positions', 'callback-positions'])
+    for (let partition = 0; partition < partitions; partition += 1)
+      broker.findLog({ topic: `${applicationId}-${store}-changelog`, partition })?.compact('keep')
+  world.compacted = true
+  world.reached.note('changelogs compacted')
 }
 
 /** An operator's reset to earliest, which Kafka allows only for a group without members. */

@@ -36,6 +36,8 @@ export class EmailWorld {
   readonly broken: string[] = []
   /** Somebody has set the group's offsets back to the beginning. */
   offsetsSetBack = false
+  /** The changelogs no longer hold every record. */
+  compacted = false
   /** Called when a machine begins a transaction 1, and when it writes a dot: what breaks then matters most. */
   atMoment: (machine: EmailMachine) => void = () => undefined
   /** When a life of a machine last began a transaction 1 for an identity. */

@@ -28,7 +28,8 @@ function brokenOriginal({ policy, ends }: RequestHistory, original: Asked): stri
   const reasons = ends.map(reasonOf)
   const broken: string[] = []
   const revised = ends.length === 2 && reasons.filter(each => each === 'IN_DOUBT').length === 1
-  if (ends.length !== 1 && !revised)
+  if (ends.length === 0) broken.push('never ended')
+  else if (ends.length > 1 && !revised)
     broken.push(`ended ${ends.length} times: ${reasons.join(', ')}`)
   if (original.accepted > 1) broken.push(`accepted ${original.accepted} times`)
   if (policy === 'resend' && reasons.includes('IN_DOUBT'))

@@ -6,7 +6,7 @@ import { sinkBugs } from './planted/sink-bugs.ts'
 import { topologyBugs } from './planted/topology-bugs.ts'
 import { brokenPromises } from './promises.ts'
 
-const seedsMax = 150
+const seedsMax = 200
 
 test.each([...sinkBugs, ...machineBugs, ...clusterBugs, ...topologyBugs])(
   'noticed: $bug',

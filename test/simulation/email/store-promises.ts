@@ -38,12 +38,19 @@ export async function brokenDiskPromises(world: EmailWorld): Promise<string[]> {
       const [taskId = '', store = ''] = path.split('/')
       const { offset } = (await backend.position()) ?? { offset: 0 }
       const partition = Number(taskId.split('_').at(-1))
+      // What a disk that is behind should hold, a compacted changelog no longer tells.
+      if (world.compacted && offset < lastOffset(world, store, partition)) continue
       const expected = replayed(world, store, partition, offset)
       const actual = new Map(await backend.scan('', '', 1_000_000))
       const difference = firstDifference(actual, expected)
       if (difference !== undefined) broken.push(`disk ${name}, ${path} at ${offset}: ${difference}`)
     }
   return broken
+}
+
+function lastOffset({ simulation }: EmailWorld, store: string, partition: number): number {
+  const log = simulation.broker.findLog({ topic: `${applicationId}-${store}-changelog`, partition })
+  return log?.entries.findLast(each => each.state === 'committed')?.record.offset ?? -1
 }
 
 function firstDifference(actual: Entries, expected: Entries): string | undefined {
