@@ -154,6 +154,7 @@ export class Worker {
 
   async #close(failure: unknown): Promise<void> {
     const { log, clock } = this.#context
+    this.#joined = false
     const warn = (event: string) => (error: unknown) => log.warn({ event }, describeError(error))
     const engines = this.#owned.tasks.flatMap(task => [...task.engines.values()])
     await this.#member.leave(false).catch(warn('leave-failed'))
