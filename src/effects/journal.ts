@@ -1,4 +1,5 @@
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { describeError, StreamsError } from '../errors.ts'
 import type { OutcomeKind } from '../sinks/sink.ts'
 
@@ -156,9 +157,20 @@ export class FileJournal implements Journal {
     await file.appendFile(lines.join(''))
     await file.datasync()
     await rename(next, this.#path)
+    await syncDirectory(dirname(this.#path))
     await this.#file.close()
     this.#file = file
     this.#bytes = 0
+  }
+}
+
+/** A power failure must not bring back the file that was replaced: it knows none of the dots that follow. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 
@@ -190,7 +202,8 @@ function replay(text: string): Map<string, Entry> {
     try {
       remember(entries, JSON.parse(line) as Line)
     } catch {
-      break // Torn by a crash: it was never flushed, so nobody acted on it.
+      // Torn by a crash: it was never flushed, so nobody acted on it. What stands behind it may have been.
+      continue
     }
   }
   return entries

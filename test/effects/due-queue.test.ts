@@ -55,6 +55,7 @@ test('of what is still wanted one entry an id is kept, the earliest', () => {
   queue.keep((dueMs, id) => id !== 'c' && dueMs > 10)
 
   expect(queue.size).toBe(2)
+  expect(queue.nextDueMs).toBe(20)
   expect(queue.takeDue(100, 10)).toEqual(['a', 'b'])
 })
 

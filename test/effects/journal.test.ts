@@ -145,6 +145,15 @@ test('what is written after a torn line is read by the next life', async () => {
   expect(await evidence()).toEqual({ 't-1': 'abandoned' })
 })
 
+test('a line that cannot be read hides none of those behind it: a dot is believed', async () => {
+  const journal = await FileJournal.open(path)
+  journal.attempts([addressOf('t-1')])
+  await journal.close()
+  appendFileSync(path, '\u0000\u0000\u0000\n{"l":"dot","t":["t-1"]}\n')
+
+  expect(await evidence()).toEqual({})
+})
+
 test('opening keeps what is unsettled and nothing else', async () => {
   const journal = await FileJournal.open(path)
   for (let index = 0; index < 500; index += 1) {

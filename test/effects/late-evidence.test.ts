@@ -88,6 +88,7 @@ test('evidence that leaves another recipient in doubt is no revision: the next o
 
   expect(both.ends).toEqual(['in-doubt'])
   expect(first.ends).toEqual([])
+  expect(first.delivery.state).toEqual(both.delivery.state)
   expect(statusesOf(first.delivery)).toEqual(['refused', 'unknown'])
   expect(second.ends).toEqual(['done'])
 })
