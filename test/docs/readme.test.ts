@@ -3,8 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { blocksOf, markdownPage } from './markdown-page.ts'
+
+// Each block is a process of its own.
+vi.setConfig({ testTimeout: 60_000 })
 
 const root = new URL('../../', import.meta.url)
 const page = markdownPage('README.md')
