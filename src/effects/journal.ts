@@ -63,7 +63,12 @@ export class FileJournal implements Journal {
   #file: FileHandle
   #bytes = 0
   #buffer = ''
+  /** The write that is under way, and the one that will take what is in the buffer now. */
   #writing: Promise<void> = Promise.resolve()
+  #nextWrite: Promise<void> | undefined
+  /** Likewise of the flushes. They run beside the writes: a reply need not wait for the disk to be safe from a crash of this process. */
+  #syncing: Promise<void> = Promise.resolve()
+  #nextSync: Promise<void> | undefined
   #failure: StreamsError | undefined
 
   private constructor(path: string, entries: Map<string, Entry>, file: FileHandle) {
@@ -123,25 +128,45 @@ export class FileJournal implements Journal {
     this.#buffer += `${JSON.stringify(line)}\n`
   }
 
-  /** Groups: whoever comes while a write is under way shares the next one. */
+  /** Groups: whoever comes while a write, or a flush, is under way shares the next one. */
   #flush(toDisk: boolean): Promise<void> {
-    this.#writing = this.#writeAfter(this.#writing, toDisk)
-    return this.#writing
+    this.#nextWrite ??= this.#writeAfter(this.#writing)
+    if (!toDisk) return this.#nextWrite
+    // Whoever waits for the flush learns of the failure from it.
+    this.#nextWrite.catch(() => undefined)
+    this.#nextSync ??= this.#syncAfter(this.#syncing)
+    return this.#nextSync
   }
 
-  async #writeAfter(before: Promise<void>, toDisk: boolean): Promise<void> {
+  async #writeAfter(before: Promise<void>): Promise<void> {
     await before.catch(() => undefined)
-    if (this.#failure !== undefined) throw this.#failure
+    this.#writing = this.#nextWrite ?? before
+    this.#nextWrite = undefined
     const text = this.#buffer
     this.#buffer = ''
-    try {
+    await this.#orFail(async () => {
       if (text !== '') await this.#file.appendFile(text)
-      if (toDisk) await this.#file.datasync()
       this.#bytes += text.length
       if (this.#bytes > compactAboveBytes) await this.#compact()
+    })
+  }
+
+  /** What was written by everybody who shares this flush is in the file before it begins. */
+  async #syncAfter(before: Promise<void>): Promise<void> {
+    await before.catch(() => undefined)
+    this.#syncing = this.#nextSync ?? before
+    this.#nextSync = undefined
+    await (this.#nextWrite ?? this.#writing)
+    await this.#orFail(() => this.#file.datasync())
+  }
+
+  /** After a failure what reached the file is unknown, so no later line may be trusted either. */
+  async #orFail(step: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      await step()
     } catch (cause) {
-      // What reached the file is unknown now, so no later line may be trusted either.
-      this.#failure = journalFailure(this.#path, cause)
+      this.#failure ??= journalFailure(this.#path, cause)
       throw this.#failure
     }
   }
@@ -158,9 +183,11 @@ export class FileJournal implements Journal {
     await file.datasync()
     await rename(next, this.#path)
     await syncDirectory(dirname(this.#path))
-    await this.#file.close()
+    // A flush that begins from now on takes the new file; one that is under way keeps the old one open to its end.
+    const before = this.#file
     this.#file = file
     this.#bytes = 0
+    await before.close()
   }
 }
 

@@ -1,7 +1,8 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type AttemptAddress,
   FileJournal,
@@ -135,6 +136,45 @@ test.each([1, 10, 30])(
     expect(await evidence()).toEqual({})
   },
 )
+
+test('replies that come together share a flush, and the next dots do not wait for one each', async () => {
+  const handle = await open(join(directory, 'other'), 'a')
+  const flushes = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'datasync')
+  onTestFinished(() => flushes.mockRestore())
+  await handle.close()
+  await using journal = await FileJournal.open(path)
+  const tokens = Array.from({ length: 50 }, (_, index) => `t-${index}`)
+  journal.attempts(tokens.map(addressOf))
+  await journal.dots(tokens)
+  flushes.mockClear()
+
+  for (const token of tokens) journal.reply(token, 'done', '250 ok', 1)
+  journal.attempts([addressOf('next')])
+  await journal.dots(['next'])
+
+  expect(flushes.mock.calls.length).toBeLessThanOrEqual(2)
+})
+
+test('a reply is in the file although the flush before it is still under way', async () => {
+  const handle = await open(join(directory, 'other'), 'a')
+  const flush = Promise.withResolvers<void>()
+  const flushes = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'datasync')
+  await handle.close()
+  const journal = await FileJournal.open(path)
+  journal.attempts([addressOf('t-1'), addressOf('t-2')])
+  await journal.dots(['t-1'])
+  flushes.mockImplementation(() => flush.promise)
+  const dotted = journal.dots(['t-2'])
+  await expect.poll(() => flushes.mock.calls.length).toBeGreaterThan(0)
+
+  journal.reply('t-1', 'done', '250 ok', 1)
+  await expect.poll(() => readFileSync(path, 'utf8')).toContain('250 ok')
+
+  flushes.mockRestore()
+  flush.resolve()
+  await dotted
+  await journal.close()
+})
 
 test('what is written after a torn line is read by the next life', async () => {
   appendFileSync(path, '{"l":"attempt","a":{"token":"t-0"')
