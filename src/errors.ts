@@ -30,6 +30,7 @@ const recoveries = {
   GROUP_FENCED: 'rejoin', // the group has moved on without us
   STORE_CORRUPTED: 'restore', // delete the local state, replay the changelog
   REGISTRY_UNAVAILABLE: 'wait', // the schema may exist: never a dead letter
+  PROCESSOR_FAILED: 'retry', // an exception over one record: after three it goes to the dead letters
   RECORD_UNDECODABLE: 'skip', // null, wrong magic, unknown schema, bytes that do not decode
   KEY_NOT_LOADED: 'retry', // a store read that nobody declared: load the key and process the record again
   RELAY_UNAVAILABLE: 'wait', // no connection to the relay

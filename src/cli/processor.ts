@@ -6,6 +6,7 @@ import { describeError } from '../errors.ts'
 import { connectKafka } from '../kafka/connect-kafka.ts'
 import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
+import { FileProcessingMarks } from '../runtime/file-processing-marks.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import { Streams } from '../runtime/streams.ts'
 import { SmtpSink } from '../sinks/smtp-sink.ts'
@@ -101,6 +102,9 @@ export class Processor {
       relay: configuration.smtp.display,
     })
     const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
+    const processingMarks = resources.use(
+      new FileProcessingMarks(stateDirectory.path('processing')),
+    )
     probeBrokers(configuration.kafka).catch((error: unknown) =>
       log.warn({ event: 'broker-unreachable' }, describeError(error)),
     )
@@ -138,7 +142,16 @@ export class Processor {
         ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
         ...(this.#advertisedHttp === undefined ? {} : { advertisedHttp: this.#advertisedHttp }),
       },
-      { cluster, stateDirectory, journal, clock, random, log, metrics: this.#metrics },
+      {
+        cluster,
+        stateDirectory,
+        journal,
+        processingMarks,
+        clock,
+        random,
+        log,
+        metrics: this.#metrics,
+      },
     )
     streams.onFirstReady(() => log.info({ event: 'running' }, 'every assigned task is running'))
     this.#streams = streams

@@ -60,6 +60,11 @@ export class CommitPipeline {
     return this.#active
   }
 
+  /** The cycle whose transaction is under way, or has ended and was not looked at. */
+  get committing(): Cycle | undefined {
+    return this.#committing?.frozen.cycle
+  }
+
   get isBusy(): boolean {
     return this.#committing !== undefined
   }

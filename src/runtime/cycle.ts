@@ -1,4 +1,4 @@
-import type { ProducedRecord } from './ports.ts'
+import type { ConsumedRecord, ProducedRecord } from './ports.ts'
 
 /** Where a record's work began, to take it back. */
 export interface CycleMark {
@@ -15,6 +15,8 @@ export class Cycle {
   bytes = 0
   /** Input records processed in it. */
   records = 0
+  /** The last one that was processed in it. */
+  lastInput: ConsumedRecord | undefined
   /** Monotonic time of its first content. */
   beganMs: number | undefined
 

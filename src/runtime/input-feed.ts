@@ -18,14 +18,14 @@ export class InputFeed {
   }
 
   /** Gives every running task a batch, beginning with another one each `turn`, until `isFull`. Returns the records processed. */
-  async process(turn: number, isFull: () => boolean): Promise<number> {
+  async process(turn: number, isFull: () => boolean, limit = recordsPerTurn): Promise<number> {
     const running = this.#owned.running
     this.#pauseAndResume(running)
     this.#poll(running)
     let processed = 0
     for (let index = 0; index < running.length && !isFull(); index += 1) {
       const { processing } = running[(index + turn) % running.length]!
-      processed += await processing.processSome(recordsPerTurn)
+      processed += await processing.processSome(limit)
     }
     return processed
   }

@@ -11,6 +11,7 @@ import { Instances } from './instances.ts'
 import { prepareTopics } from './internal-topics.ts'
 import type { KafkaCluster } from './ports.ts'
 import { isPassing } from './restore.ts'
+import { noProcessingMarks, type ProcessingMarks } from './processing-marks.ts'
 import { RuntimeMetrics } from './runtime-metrics.ts'
 import {
   resolveStreamsOptions,
@@ -19,6 +20,7 @@ import {
 } from './streams-options.ts'
 import { StoreQueries } from './store-queries.ts'
 import type { Task } from './task.ts'
+import { Suspicion } from './suspicion.ts'
 import { Worker } from './worker.ts'
 
 /** The world an instance runs in. Whoever made these closes them, after the instance has stopped. */
@@ -30,6 +32,8 @@ export interface StreamsEnvironment {
   readonly random: Random
   readonly log: Logger
   readonly metrics?: RuntimeMetrics
+  /** Tells after a death what was being processed. @default forgets */
+  readonly processingMarks?: ProcessingMarks
 }
 
 export type StreamsState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
@@ -134,6 +138,7 @@ export class Streams {
         instances,
         journal,
         acceptLostState,
+        suspicion: new Suspicion(this.#environment.processingMarks ?? noProcessingMarks, log),
         slots,
       },
     })

@@ -10,6 +10,7 @@ import type { Cycle } from './cycle.ts'
 import type { Instances } from './instances.ts'
 import type { KafkaCluster } from './ports.ts'
 import type { RuntimeMetrics } from './runtime-metrics.ts'
+import type { Suspicion } from './suspicion.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 /** What a task shares with the others of its worker. */
@@ -28,6 +29,8 @@ export interface TaskContext {
   readonly journal: Journal
   /** Goes on where the changelogs are not what they were. */
   readonly acceptLostState: boolean
+  /** Records that this instance does not trust. */
+  readonly suspicion: Suspicion
   /** One for each sink, shared by all tasks of the instance. */
   readonly slots: SinkSlots
   /** Begins the tokens of attempts; no other life of any instance has it. */

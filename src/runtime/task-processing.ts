@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert'
 import type { EffectCommand } from '../effects/outbox.ts'
 import { describeError, StreamsError } from '../errors.ts'
 import { keyNotLoaded } from '../state/key-not-loaded.ts'
@@ -11,6 +12,7 @@ import type {
 import { deadLetter } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { ConsumedRecord } from './ports.ts'
+import type { RecordRange } from './processing-marks.ts'
 import type { Task } from './task.ts'
 import { parentsOf } from './task-graph.ts'
 import { topicName } from './topic-catalog.ts'
@@ -80,12 +82,21 @@ export class TaskProcessing {
     await this.#loadKeys(decoded, keysOf)
     await this.#prepareCommands(node, decoded)
     const handler = graph.source(node.name)
+    const range = rangeOf(decoded)
+    const { suspicion } = context
+    const alone = suspicion.begin(range)
     for (const each of decoded) {
       if (each.from.offset < (this.#task.skipBelow.get(topic) ?? 0)) continue
       if ('error' in each) {
         this.#toDeadLetters(each.from, each.error)
         continue
       }
+      const condemned = suspicion.verdict(each.from)
+      if (condemned) {
+        this.#toDeadLetters(each.from, condemned)
+        continue
+      }
+      if (alone) suspicion.beginAlone(each.from)
       environment.origin = each.from
       environment.streamTimeMs = Math.max(environment.streamTimeMs, each.record.timestampMs)
       try {
@@ -93,10 +104,16 @@ export class TaskProcessing {
         const missing = this.runUnit(() => handler(each.record))
         if (missing) await missing
       } catch (error) {
-        if (!(error instanceof StreamsError) || error.code !== 'RECORD_UNDECODABLE') throw error
+        if (!(error instanceof StreamsError) || error.code !== 'RECORD_UNDECODABLE') {
+          suspicion.end()
+          throw isOfProcessor(error) ? suspicion.threw(each.from, error) : error
+        }
         this.#toDeadLetters(each.from, error)
       }
+      context.activeCycle().lastInput = each.from
     }
+    suspicion.end()
+    suspicion.cleared(range)
     environment.origin = undefined
     queue.take(decoded.length)
     this.#task.progressed(topic)
@@ -164,7 +181,9 @@ export class TaskProcessing {
     for (let misses = 0; misses < missesMax; misses += 1) {
       const missed = keyNotLoaded(error)
       if (missed === undefined) throw error
+      const goOn = this.#task.context.suspicion.pause()
       await this.#task.stores.get(missed.store.name)!.overlaid.load([missed.key])
+      goOn()
       for (const store of this.#overlays) store.mark()
       try {
         unit()
@@ -264,6 +283,16 @@ export class TaskProcessing {
       describeError(error),
     )
   }
+}
+
+/** Our own errors and broken promises stop the instance; whatever else is thrown, a processor has thrown over its record. */
+function isOfProcessor(error: unknown): boolean {
+  return !(error instanceof StreamsError) && !(error instanceof AssertionError)
+}
+
+function rangeOf(decoded: readonly Decoded[]): RecordRange {
+  const { topic, partition, offset: first } = decoded[0]!.from
+  return { topic, partition, first, last: decoded.at(-1)!.from.offset }
 }
 
 function decode(

@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts'
 import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
-import { assignmentProtocol, assignTasks, taskIdOf } from './assignor.ts'
+import { assignmentProtocol, assignTasks } from './assignor.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { FenceLimit } from './fence-limit.ts'
 import { InputFeed } from './input-feed.ts'
@@ -8,7 +8,6 @@ import { sayLastWords } from './last-words.ts'
 import { type OwnedTask, OwnedTasks } from './owned-tasks.ts'
 import type {
   CommittedRecordsFetcher,
-  GroupAssignment,
   GroupGeneration,
   GroupMember,
   TransactionalProducer,
@@ -16,7 +15,9 @@ import type {
 import { isPassing, isStop } from './restore.ts'
 import type { StreamsOptions } from './streams-options.ts'
 import { Sweeper } from './sweeper.ts'
-import { Task } from './task.ts'
+import { SingleFile } from './single-file.ts'
+import type { Task } from './task.ts'
+import { taskGroups, tasksOf } from './task-assignment.ts'
 import type { TaskContext } from './task-context.ts'
 import { sourceNames } from './topic-catalog.ts'
 import { untilReachable } from './until-reachable.ts'
@@ -46,6 +47,7 @@ export class Worker {
   readonly #feed: InputFeed
   readonly #stopping = new AbortController()
   readonly #fences: FenceLimit
+  readonly #singleFile: SingleFile
   #joined = false
   /** The generation whose assignment we work under. */
   #assignedIn: GroupGeneration | undefined
@@ -59,6 +61,7 @@ export class Worker {
     const incarnation = random.uuid().slice(0, 8)
     this.#wake = new WakeSignal(clock)
     this.#fences = new FenceLimit(clock, options.instanceId)
+    this.#singleFile = new SingleFile(context.suspicion, context.log)
     this.#producer = cluster.createProducer({
       transactionalId: `${applicationId}-${options.instanceId}-${index}`,
       transactionTimeoutMs: options.transactionTimeoutMs,
@@ -92,7 +95,7 @@ export class Worker {
       groupInstanceId: options.staticMembership ? `${options.instanceId}-${index}` : null,
       topics: context.topology.subTopologies.flatMap(each => sourceNames(applicationId, each)),
       protocolName: assignmentProtocol,
-      assignor: members => Promise.resolve(assignTasks(this.#groups(), members)),
+      assignor: members => Promise.resolve(assignTasks(taskGroups(context), members)),
       sessionTimeoutMs: options.sessionTimeoutMs,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       heartbeatIntervalMs: Math.floor(options.sessionTimeoutMs / 3),
@@ -172,8 +175,9 @@ export class Worker {
     if (this.#stopping.signal.aborted) return
     const running = this.#owned.running
     const processed = await this.#ingest()
-    const urgent = this.#turnEffects(running)
-    await this.#punctuate(running)
+    const isAlone = this.#singleFile.isOn && processed > 0
+    const urgent = isAlone || this.#turnEffects(running)
+    if (!isAlone) await this.#punctuate(running)
     const generation = this.#member.generation
     const delayMs =
       generation === undefined
@@ -190,7 +194,13 @@ export class Worker {
 
   async #ingest(): Promise<number> {
     this.#turns += 1
-    return this.#commits.isFull ? 0 : this.#feed.process(this.#turns, () => this.#commits.isFull)
+    const commits = this.#commits
+    if (commits.isFull) return 0
+    if (!this.#singleFile.isOn) return this.#feed.process(this.#turns, () => commits.isFull)
+    if (commits.isBusy || commits.hasContent(this.#owned.running.map(each => each.task))) return 0
+    const processed = await this.#feed.process(this.#turns, () => commits.active.records > 0, 1)
+    if (processed > 0) this.#singleFile.took(commits.active)
+    return processed
   }
 
   #turnEffects(running: readonly OwnedTask[]): boolean {
@@ -242,7 +252,7 @@ export class Worker {
     const assignment = await this.#member.join(userData, this.#stopping.signal)
     this.#context.instances.learn(assignment.userData)
     await this.#dropStale()
-    const tasks = this.#tasksOf(assignment)
+    const tasks = tasksOf(assignment, this.#context)
     const revoked = this.#owned.all.filter(({ task }) => !tasks.has(task.id))
     for (const owned of revoked) await this.#owned.close(owned)
     for (const [id, make] of tasks) if (!this.#owned.has(id)) this.#owned.open(make())
@@ -306,29 +316,6 @@ export class Worker {
     }
   }
 
-  #tasksOf(assignment: GroupAssignment): Map<string, () => Task> {
-    const tasks = new Map<string, () => Task>()
-    for (const subTopology of this.#context.topology.subTopologies) {
-      const [first] = sourceNames(this.#context.applicationId, subTopology)
-      for (const { topic, partition } of assignment.partitions)
-        if (topic === first)
-          tasks.set(
-            taskIdOf(subTopology.name, partition),
-            () => new Task(this.#context, subTopology, partition),
-          )
-    }
-    return tasks
-  }
-
-  #groups(): Parameters<typeof assignTasks>[0] {
-    const { topology, applicationId, catalog } = this.#context
-    return topology.subTopologies.map(each => ({
-      name: each.name,
-      topics: sourceNames(applicationId, each),
-      partitions: catalog.taskCount(each),
-    }))
-  }
-
   /** Nothing of what is uncommitted may ever commit: the producer is initialised, every task is dropped. */
   async #loseAll(reason: string): Promise<void> {
     this.#context.log.warn(
@@ -368,7 +355,9 @@ export class Worker {
     const code = errorCodeOf(error) ?? 'INTERNAL'
     if (code === 'CLOSED' && this.#stopping.signal.aborted) return
     metrics.commitFailures.labels({ code }).inc()
-    if (isStop(error)) throw error
+    if (error instanceof StreamsError && code === 'RECORD_TOO_LARGE')
+      this.#singleFile.tooLarge(error, this.#commits.committing, this.#commits.active)
+    else if (isStop(error)) throw error
     log.warn(
       { event: 'cycle-failed', code },
       `${describeError(error)}: everything since the last commit is processed again`,

@@ -58,17 +58,22 @@ export class HardWorld {
   }
 
   publish(request: string): void {
-    this.#append(request.length % 2, Buffer.from(request))
+    this.#append('requests', request.length % 2, Buffer.from(request))
+  }
+
+  /** To the plain topology. */
+  publishAt(partition: number, value: string): void {
+    this.#append('in', partition, Buffer.from(value))
   }
 
   /** What goes to the dead letters and nowhere else. */
   publishNull(): void {
-    this.#append(0, null)
+    this.#append('requests', 0, null)
   }
 
-  #append(partition: number, value: Buffer | null): void {
+  #append(topic: string, partition: number, value: Buffer | null): void {
     const timestampMs = this.simulation.clock.nowMs()
-    const record = { topic: 'requests', partition, key: value, value, headers: [], timestampMs }
+    const record = { topic, partition, key: value, value, headers: [], timestampMs }
     this.simulation.broker.append([record])
   }
 
@@ -123,6 +128,17 @@ export class HardWorld {
       this.log(topic, partition)
         .readCommitted(this.log(topic, partition).startOffset, Infinity)!
         .records.map(record => record.value?.toString() ?? ''),
+    )
+  }
+
+  /** Headers of the committed records as text. */
+  headersOf(topic: string): Record<string, string>[] {
+    return [0, 1].flatMap(partition =>
+      this.log(topic, partition)
+        .readCommitted(0, Infinity)!
+        .records.map(({ headers }) =>
+          Object.fromEntries(headers.map(({ key, value }) => [key, value?.toString() ?? ''])),
+        ),
     )
   }
 

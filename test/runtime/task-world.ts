@@ -6,7 +6,9 @@ import { Instances } from '../../src/runtime/instances.ts'
 import type { ConsumedRecord, ProducedRecord } from '../../src/runtime/ports.ts'
 import { prepareTopics } from '../../src/runtime/internal-topics.ts'
 import { restoreTask } from '../../src/runtime/restore.ts'
+import { noProcessingMarks } from '../../src/runtime/processing-marks.ts'
 import { RuntimeMetrics } from '../../src/runtime/runtime-metrics.ts'
+import { Suspicion } from '../../src/runtime/suspicion.ts'
 import { Task } from '../../src/runtime/task.ts'
 import type { TaskContext } from '../../src/runtime/task-context.ts'
 import { TaskProcessing } from '../../src/runtime/task-processing.ts'
@@ -189,6 +191,7 @@ export class TaskWorld {
       instances: new Instances(),
       journal: disk.openJournal(process),
       acceptLostState: false,
+      suspicion: new Suspicion(noProcessingMarks, silentLogger),
       slots: new SinkSlots(1, process.clock, simulation.random),
       incarnation: 'test',
       activeCycle: () => this.cycle,

@@ -1,0 +1,25 @@
+import { utf8Serde } from '../../src/serde.ts'
+import { TopologyBuilder } from '../../src/topology/builder.ts'
+import { topic } from '../../src/topology/topic.ts'
+import type { ProcessorContext, StreamRecord, Topology } from '../../src/topology/topology.ts'
+
+export const plainTopics = ['in', 'out', 'dead-letters']
+
+const text = { key: utf8Serde, value: utf8Serde }
+type Text = StreamRecord<string, string>
+
+/** From `in` to `out`, each value through the function. */
+export function plainTopology(change: (value: string) => string, to = 'out'): Topology {
+  return new TopologyBuilder()
+    .source('in', topic('in', text), { subTopology: 'plain' })
+    .process('change', {
+      from: 'in',
+      processor: () => ({
+        process: (record: Text, context: ProcessorContext<Text>) =>
+          context.forward({ ...record, value: change(record.value) }),
+      }),
+    })
+    .sink('out', { from: 'change', topic: topic(to, text) })
+    .deadLetters('dead-letters')
+    .build()
+}
