@@ -231,6 +231,12 @@ test('what cannot be decoded goes to the dead letters as it came, and its partit
 
 test('offsets set back to the beginning mail nothing again and tell nobody twice', async () => {
   const { outcomes } = world
+  const some = Array.from({ length: 20 }, () => newRequest())
+  const conflicts = some.map(request => ({ ...request, subject: 'Something else' }))
+  await world.publish(
+    [...some, ...some, ...conflicts].map(request => ({ request, placement: { partition: 4 } })),
+  )
+  for (const request of some) await told(request, { ends: 2, callbacks: 3 })
   const seen = () =>
     requestIds.map(id => [
       id,

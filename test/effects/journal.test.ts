@@ -159,6 +159,10 @@ test('a reply is in the file although the flush before it is still under way', a
   const handle = await open(join(directory, 'other'), 'a')
   const flush = Promise.withResolvers<void>()
   const flushes = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'datasync')
+  onTestFinished(() => {
+    flushes.mockRestore()
+    flush.resolve()
+  })
   await handle.close()
   const journal = await FileJournal.open(path)
   journal.attempts([addressOf('t-1'), addressOf('t-2')])
