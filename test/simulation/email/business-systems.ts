@@ -6,9 +6,6 @@ import { partitionForKey } from '../../../src/topology/partitioner.ts'
 import { emailRequested } from '../../support/email-requests.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
 
-/** The dedup window of the simulated application. */
-export const windowMs = 7 * 24 * 3_600_000
-
 export const partitions = 2
 
 /** A record as it stands in `email.requested`; `request` is missing where it cannot be decoded. */
@@ -26,9 +23,11 @@ export class BusinessSystems {
   readonly published: Published[] = []
   readonly #broker: MemoryBroker
   readonly #random: Random
+  readonly #windowMs: number
   #count = 0
 
-  constructor(broker: MemoryBroker, random: Random) {
+  constructor(broker: MemoryBroker, random: Random, windowMs: number) {
+    this.#windowMs = windowMs
     this.#broker = broker
     this.#random = random
   }
@@ -38,8 +37,8 @@ export class BusinessSystems {
       [0.5, () => this.#newRequest()],
       [0.2, () => this.#copy()],
       [0.08, () => this.#copy({ subject: 'Something else' })],
-      [0.04, () => this.#copy({ requestedAt: this.#nowMs - windowMs - 1000 })],
-      [0.03, () => this.#newRequest({ requestedAt: this.#nowMs - windowMs - 1000 })],
+      [0.04, () => this.#copy({ requestedAt: this.#nowMs - this.#windowMs - 1000 })],
+      [0.03, () => this.#newRequest({ requestedAt: this.#nowMs - this.#windowMs - 1000 })],
       [0.03, () => this.#newRequest({ to: [] })],
       [0.03, () => this.#newRequest({ requestedAt: this.#nowMs + 2 * 24 * 3_600_000 })],
       [0.02, () => null],

@@ -2,20 +2,24 @@ import { topicNames } from '../../../src/email/topic-names.ts'
 import type { Random } from '../../../src/random.ts'
 import { partitionKey, type TopicPartition } from '../../../src/runtime/ports.ts'
 import type { MemoryBroker } from '../../../src/testing/memory-broker.ts'
-import { type Alteration, unaltered } from './alterations.ts'
 import { partitions } from './business-systems.ts'
 import { applicationId, type EmailMachine } from './email-machine.ts'
-import { EmailWorld } from './email-world.ts'
+import { EmailWorld, type EmailWorldOptions } from './email-world.ts'
 import { comeToRest } from './come-to-rest.ts'
 import { type TroubleRates, troubles } from './mail-relay.ts'
 
 const chaosSteps = 22
+export interface LifeOptions extends Pick<EmailWorldOptions, 'alteration' | 'windowMs'> {
+  /** What else happens at each step of the chaos. */
+  readonly atStep?: (world: EmailWorld) => void
+}
+
 /** One seeded life: everything goes wrong for a while; then everything heals, and everything must end. */
 export async function liveThrough(
   seed: number,
-  alteration: Alteration = unaltered,
+  { atStep, ...options }: LifeOptions = {},
 ): Promise<EmailWorld> {
-  const world = new EmailWorld({ seed, inDoubt: seed % 3 === 0 ? 'resend' : 'hold', alteration })
+  const world = new EmailWorld({ seed, inDoubt: seed % 3 === 0 ? 'resend' : 'hold', ...options })
   const { simulation, business, relay, machines } = world
   const { random, faults } = simulation
   relay.rates = troubleRates(random)
@@ -33,6 +37,7 @@ export async function liveThrough(
     business.publish()
     business.publish()
     disturb(world)
+    atStep?.(world)
     await pass(world)
   }
   await comeToRest(world)

@@ -7,7 +7,6 @@ import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts
 import type { Simulation } from '../../../src/testing/simulation.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
 import type { Alteration } from './alterations.ts'
-import { windowMs } from './business-systems.ts'
 import { ObservedProducer } from './observed-producer.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
 
@@ -18,6 +17,7 @@ export interface MachineWorld {
   readonly simulation: Simulation
   readonly relayWorld: RelayWorld
   readonly inDoubt: 'hold' | 'resend'
+  readonly windowMs: number
   readonly alteration: Alteration
   readonly logOf: (name: string) => Logger
   /** The transaction 1 of an attempt begins. */
@@ -54,7 +54,7 @@ export class EmailMachine {
   }
 
   start(): void {
-    const { simulation, relayWorld, inDoubt, alteration, logOf } = this.#world
+    const { simulation, relayWorld, inDoubt, windowMs, alteration, logOf } = this.#world
     const process = simulation.startProcess(this.name)
     const own = {
       cluster: this.#observed(simulation.connect(process)),

@@ -18,7 +18,11 @@ export interface EmailWorldOptions {
   /** Of requests that leave it open. */
   readonly inDoubt: 'hold' | 'resend'
   readonly alteration?: Alteration
+  /** The dedup window, milliseconds. @default 7 days, longer than every life */
+  readonly windowMs?: number
 }
+
+const weekMs = 7 * 24 * 3_600_000
 
 const machineNames = ['a', 'b', 'c']
 /** What an attempt may take from its transaction 1 to its dot, milliseconds; the wall clock has no fractions. */
@@ -32,6 +36,7 @@ export class EmailWorld {
   readonly business: BusinessSystems
   readonly machines: readonly EmailMachine[]
   readonly inDoubt: 'hold' | 'resend'
+  readonly windowMs: number
   /** Promises that were seen to break while they broke. */
   readonly broken: string[] = []
   /** Somebody has set the group's offsets back to the beginning. */
@@ -43,13 +48,14 @@ export class EmailWorld {
   /** When a life of a machine last began a transaction 1 for an identity. */
   readonly #attemptsBegun = new WeakMap<SimulatedProcess, Map<string, number>>()
 
-  constructor({ seed, inDoubt, alteration = unaltered }: EmailWorldOptions) {
+  constructor({ seed, inDoubt, alteration = unaltered, windowMs = weekMs }: EmailWorldOptions) {
+    this.windowMs = windowMs
     const simulation = new Simulation({ seed })
     const { clock, random, broker } = simulation
     this.simulation = simulation
     this.inDoubt = inDoubt
     this.relay = new MailRelay(clock, random, this.reached)
-    this.business = new BusinessSystems(broker, random)
+    this.business = new BusinessSystems(broker, random, windowMs)
     const appendTime = new Set<string>([topicNames.requested, topicNames.dedup])
     for (const name of Object.values(topicNames))
       broker.createTopic({
@@ -60,6 +66,7 @@ export class EmailWorld {
     const world = {
       simulation,
       inDoubt,
+      windowMs,
       alteration,
       relayWorld: {
         relay: this.relay,

@@ -43,7 +43,7 @@ export type DotAnswer = '250 ok' | '451 later' | '554 no' | 'closed'
 
 /** What stands on the other side for all machines: it says what it likes and counts what it has taken. */
 export class MailRelay {
-  /** Times each recipient got each request's mail, by `identity address`. */
+  /** Times each recipient got a mail, by `identity address` and by `message-id address`. */
   readonly taken = new Map<string, number>()
   /** Message-IDs seen with each request. */
   readonly messageIds = new Map<string, Set<string>>()
@@ -87,10 +87,9 @@ export class MailRelay {
     if (this.draw('dot-5yz')) return answer('554 no')
     if (this.draw('dot-drop-before-taking')) return answer('closed')
     if (this.draw('dot-silence-before-taking')) return this.#fallSilent(answer)
-    for (const recipient of mail.recipients) {
-      const key = `${mail.identity} ${recipient}`
-      this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
-    }
+    for (const recipient of mail.recipients)
+      for (const key of [`${mail.identity} ${recipient}`, `${mail.messageId} ${recipient}`])
+        this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
     if (this.draw('dot-drop-after-taking')) return answer('closed')
     if (this.draw('dot-silence-after-taking')) return this.#fallSilent(answer)
     const lateMs = this.draw('dot-late-250') ? this.longMs(20_000) : 0

@@ -10,11 +10,13 @@ const seedsMax = 200
 
 test.each([...sinkBugs, ...machineBugs, ...clusterBugs, ...topologyBugs])(
   'noticed: $bug',
-  async ({ alteration }) => {
+  async ({ alteration, windowMs }) => {
     let broken: string[] = []
 
     for (let seed = 1; seed <= seedsMax && broken.length === 0; seed += 1)
-      broken = await brokenPromises(await liveThrough(seed, alteration))
+      broken = await brokenPromises(
+        await liveThrough(seed, { alteration, ...(windowMs && { windowMs }) }),
+      )
 
     expect(broken).not.toEqual([])
   },

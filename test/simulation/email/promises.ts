@@ -5,9 +5,12 @@ import { brokenEndPromises } from './end-promises.ts'
 import { brokenMailPromises } from './mail-promises.ts'
 import { requestHistories } from './request-histories.ts'
 import { brokenDiskPromises, brokenStatePromises } from './store-promises.ts'
+import { brokenWindowPromises, isShort } from './window-promises.ts'
 
 /** What must be true of a world that has come to rest; each broken promise is one line. */
 export async function brokenPromises(world: EmailWorld): Promise<string[]> {
+  if (isShort(world))
+    return [...world.broken, ...brokenWindowPromises(world), ...(await brokenDiskPromises(world))]
   const histories = requestHistories(world)
   return [
     ...world.broken,
@@ -22,6 +25,7 @@ export async function brokenPromises(world: EmailWorld): Promise<string[]> {
 
 /** Everything that was asked for has ended, and everybody who asked has been told. */
 export function isAtRest(world: EmailWorld): boolean {
+  if (isShort(world)) return brokenWindowPromises(world).length === 0
   const histories = requestHistories(world)
   const deadLetters = brokenDeadLetterPromises(world)
   return (

@@ -6,7 +6,7 @@ import { topicNames } from '../../../src/email/topic-names.ts'
 import type { ConsumedRecord } from '../../../src/runtime/ports.ts'
 import type { Serde } from '../../../src/serde.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
-import { type Published, windowMs } from './business-systems.ts'
+import type { Published } from './business-systems.ts'
 import type { EmailWorld } from './email-world.ts'
 
 export type End = EmailSent | EmailFailed
@@ -17,6 +17,7 @@ export interface Asked extends Published {
   /** Times it was accepted. */
   readonly accepted: number
   readonly ends: readonly End[]
+  readonly old: boolean
 }
 
 /** All that became known of one identity. */
@@ -31,8 +32,9 @@ export interface RequestHistory {
   readonly policy: 'hold' | 'resend'
 }
 
-export function isOld({ request, timestampMs }: Asked): boolean {
-  return request.requestedAt < timestampMs - windowMs
+/** Older than the window when it was written; such requests are written on purpose. */
+export function isOld(asked: Asked): boolean {
+  return asked.old
 }
 
 export function reasonOf(end: End): string {
@@ -68,7 +70,8 @@ export function requestHistories(world: EmailWorld): RequestHistory[] {
     if (request === undefined) return []
     const trace = traceFor(identityOf(request), each)
     const own = (ends.get(trace) ?? []).map(({ end }) => end)
-    return [{ ...each, request, accepted: accepted.get(trace)?.length ?? 0, ends: own }]
+    const old = request.requestedAt < each.timestampMs - world.windowMs
+    return [{ ...each, request, accepted: accepted.get(trace)?.length ?? 0, ends: own, old }]
   })
   const byIdentity = Map.groupBy(asked, each => identityOf(each.request))
   return [...byIdentity].map(([identity, records]): RequestHistory => {

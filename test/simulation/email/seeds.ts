@@ -12,7 +12,7 @@ const count = Number(process.env['SEEDS'] ?? 2000)
 const start = Number(process.env['SEED_START'] ?? 1)
 
 const files = 2
-const blockSize = 50
+const blockSize = 25
 
 /** This file's share of the seeds: files run side by side. */
 export function testSeeds(file: 0 | 1): void {

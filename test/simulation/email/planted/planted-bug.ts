@@ -4,4 +4,6 @@ import type { Alteration } from '../alterations.ts'
 export interface PlantedBug {
   readonly bug: string
   readonly alteration: Alteration
+  /** Where the bug shows only when identities are forgotten, milliseconds. */
+  readonly windowMs?: number
 }

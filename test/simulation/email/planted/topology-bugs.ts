@@ -1,3 +1,4 @@
+import type { StoreDefinition } from '../../../../src/state/store.ts'
 import type {
   ProcessNode,
   ProcessorContext,
@@ -14,6 +15,21 @@ export const topologyBugs: readonly PlantedBug[] = [
         withNodes(topology, node =>
           node.kind === 'process' && node.name === 'dedup' ? keyedByRequestId(node) : node,
         ),
+    },
+  },
+  {
+    bug: 'an identity is forgotten before its window has passed',
+    windowMs: 20_000,
+    alteration: {
+      topology: topology => ({
+        ...topology,
+        subTopologies: topology.subTopologies.map(each => ({
+          name: each.name,
+          sources: each.sources,
+          nodes: each.nodes,
+          stores: each.stores.map(store => (store.name === 'dedup' ? forgetful(store) : store)),
+        })),
+      }),
     },
   },
 ]
@@ -41,6 +57,15 @@ function keyedByRequestId(node: ProcessNode): ProcessNode {
       return { process: (record, context) => processor.process(record, inside(context)) }
     },
   }
+}
+
+function forgetful(store: StoreDefinition): StoreDefinition {
+  const { name, kind, value, changelogConfigs } = store
+  const expiresAtMs = (key: string, entry: unknown): number | undefined => {
+    const atMs = store.expiresAtMs?.(key, entry)
+    return atMs === undefined ? undefined : atMs - 15_000
+  }
+  return { name, kind, value, changelogConfigs, expiresAtMs }
 }
 
 function withNodes(topology: Topology, change: (node: TopologyNode) => TopologyNode): Topology {
