@@ -55,11 +55,10 @@ export interface DeadLetter {
 /** Undefined for what no processor wrote. Only the last headers are ours: a record may have had some of the same names. */
 export function deadLetterOf({ headers }: ConsumedRecord): DeadLetter | undefined {
   const added = headers.slice(-addedHeaders.length)
-  if (added.some(({ key }, index) => key !== addedHeaders[index])) return undefined
+  if (addedHeaders.some((key, index) => added[index]?.key !== key)) return undefined
   const [code, message, topic, partition, offset, failedAt] = added.map(each => String(each.value))
-  if (added.length < addedHeaders.length || topic === undefined) return undefined
   return {
-    source: { topic, partition: Number(partition), offset: Number(offset) },
+    source: { topic: String(topic), partition: Number(partition), offset: Number(offset) },
     code: code ?? '',
     message: message ?? '',
     failedAtMs: Number(failedAt),

@@ -89,10 +89,7 @@ export class InstanceClient {
     try {
       const signal = AbortSignal.timeout(answerMaxMs)
       const response = await fetch(`http://${address}${path}`, { signal, redirect: 'manual' })
-      const text = await response.text()
-      const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
-      if (!isJson) throw new Error(`answers ${response.status} without JSON`)
-      return { status: response.status, body: JSON.parse(text) as unknown }
+      return { status: response.status, body: await response.json() }
     } catch (cause) {
       throw new StreamsError(
         'INSTANCE_UNREACHABLE',

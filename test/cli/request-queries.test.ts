@@ -183,14 +183,14 @@ test('what was never sent is known by its end alone', async () => {
 test('the list has what is in doubt and nothing else, the oldest first, over many pages', async () => {
   for (let number = 0; number < 2500; number += 1)
     await put(`done-${number}`, ended('done', number))
-  await put('late', ended('in-doubt', 9000))
-  await put('early', ended('in-doubt', 8000))
+  await put('a-late', ended('in-doubt', 9000))
+  await put('z-early', ended('in-doubt', 8000))
   await put('quoting', ended('done', 1), 'says "end":"in-doubt" in its text')
   await put('open', {})
 
   const { requests, ...rest } = (await ask('/requests/in-doubt'))!.body as InDoubtAnswer
 
-  expect(requests.map(each => each.requestId)).toEqual(['early', 'late'])
+  expect(requests.map(each => each.requestId)).toEqual(['z-early', 'a-late'])
   expect(rest).toEqual({
     truncated: false,
     parts: 1,
