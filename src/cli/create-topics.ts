@@ -22,6 +22,13 @@ export interface CreateTopicsOptions {
 
 const partitionsDefault = 6
 const sizeName = 'max.message.bytes'
+/** The broker's own limit for the setting. */
+const int32Max = 2 ** 31 - 1
+
+/** Topics that get the recipients of a request with their replies, and its callback's context. */
+const outcomes: readonly string[] = [topicNames.sent, topicNames.failed, topicNames.callback]
+/** An address and its reply are longer than the address. */
+const outcomeFactor = 4
 
 /** Topics that get whole requests out of `email.requested`. */
 const passedOn: readonly string[] = [topicNames.dedup, topicNames.deadLetter]
@@ -96,7 +103,10 @@ function report(
   )
 }
 
-/** Requests go on with more headers, and so do dead letters: these topics take a little more than where the records came from. */
+/**
+ * Requests go on with more headers, and so do dead letters: these topics take a little more than where the records came from.
+ * Outcomes repeat every recipient with a reply: theirs take a multiple.
+ */
 async function withRoom(
   admin: ClusterAdmin,
   topics: readonly TopicSpecification[],
@@ -104,10 +114,15 @@ async function withRoom(
   const configs = await admin.topicConfigs([topicNames.requested])
   const taken = configs.get(topicNames.requested)?.get(sizeName)
   if (taken === undefined) return topics
-  const room = { [sizeName]: String(Number(taken) + headerBytesMax) }
-  return topics.map(each =>
-    passedOn.includes(each.name) ? { ...each, configs: { ...each.configs, ...room } } : each,
-  )
+  const roomOf = (name: string): number | undefined => {
+    if (passedOn.includes(name)) return Number(taken) + headerBytesMax
+    return outcomes.includes(name) ? outcomeFactor * Number(taken) + headerBytesMax : undefined
+  }
+  return topics.map(each => {
+    const room = roomOf(each.name)
+    if (room === undefined) return each
+    return { ...each, configs: { ...each.configs, [sizeName]: String(Math.min(room, int32Max)) } }
+  })
 }
 
 function countBeside(name: string, counts: ReadonlyMap<string, number>): number | undefined {

@@ -22,6 +22,9 @@ export interface InternalTopicsOptions {
   readonly acceptLostState: boolean
 }
 
+const sizeName = 'max.message.bytes'
+const roomFactor = 4
+
 /** Checks the topics the topology needs, creates its internal ones, and says how they are. */
 export async function prepareTopics(options: InternalTopicsOptions): Promise<TopicCatalog> {
   const { admin, applicationId, topology } = options
@@ -34,9 +37,10 @@ export async function prepareTopics(options: InternalTopicsOptions): Promise<Top
       `${missing.length === 1 ? 'the topic' : 'the topics'} ${missing.join(', ')} ${missing.length === 1 ? 'does' : 'do'} not exist: ${options.createTopicsHint}`,
     )
   const catalog = new TopicCatalog(applicationId, existing)
-  const wanted = topology.subTopologies.flatMap(each =>
-    internalTopicsOf(each, taskCountOf(each, catalog, options), options),
-  )
+  const roomBytes = await roomOfInternalTopics(external, admin)
+  const wanted = topology.subTopologies
+    .flatMap(each => internalTopicsOf(each, taskCountOf(each, catalog, options), options))
+    .map(each => ({ ...each, configs: { [sizeName]: String(roomBytes), ...each.configs } }))
   // Offsets first: an instance that starts beside this one commits only after the topics are there.
   const processed = await processedBefore(catalog, options)
   const known = await admin.describeTopics(wanted.map(each => each.name))
@@ -59,6 +63,19 @@ export async function prepareTopics(options: InternalTopicsOptions): Promise<Top
       )
   }
   return new TopicCatalog(applicationId, all)
+}
+
+/**
+ * What an internal topic takes, bytes: the largest record that any other topic takes, with what a store or a re-routing adds to it
+ * (an open request has its bytes, and each of its recipients once more with a reply).
+ */
+async function roomOfInternalTopics(
+  external: readonly string[],
+  admin: ClusterAdmin,
+): Promise<number> {
+  const configs = await admin.topicConfigs(external)
+  const taken = external.map(name => Number(configs.get(name)?.get(sizeName) ?? 0))
+  return Math.min(roomFactor * Math.max(...taken, 1024 * 1024), 2 ** 31 - 1)
 }
 
 /** Sources that come from outside decide; they must agree, because a task reads the same partition of all of them. */
