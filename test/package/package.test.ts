@@ -31,7 +31,7 @@ beforeAll(async () => {
   packed = pack?.files.map(({ path }) => path) ?? []
   await writeFile(join(project, 'package.json'), '{ "name": "stranger", "type": "module" }')
   await run('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${pack?.filename}`)
-}, 120_000)
+}, 240_000)
 afterAll(() => rm(project, { recursive: true }))
 
 interface PackReport {

@@ -11,7 +11,7 @@ import { ObservedProducer } from './observed-producer.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
 
 export const applicationId = 'mailonce'
-export const outboxChangelog = `${applicationId}-outbox-changelog`
+const outboxChangelog = `${applicationId}-outbox-changelog`
 
 export interface MachineWorld {
   readonly simulation: Simulation

@@ -11,7 +11,7 @@ import { lastEnd, reasonOf, type RequestHistory } from './request-histories.ts'
 type Entries = ReadonlyMap<string, Buffer>
 
 /** What the changelog holds of one store's part, up to an offset. */
-export function replayed(
+function replayed(
   world: EmailWorld,
   store: string,
   partition: number,
