@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../clock.ts'
-import type { FailedAttempt, Outcome, Sink } from '../sinks/sink.ts'
+import { describeError } from '../errors.ts'
+import type { FailedAttempt, Outcome, PreparedAttempt, Sink } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
 import { pendingTargets } from './delivery.ts'
 import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
@@ -76,17 +77,8 @@ export class Flights<Request> {
   }
 
   async #prepare(flight: Flight, request: Request): Promise<void> {
-    const { sink, slots, wake } = this.#options
-    const { plan } = flight.delivery
-    const prepared = await sink.prepare(
-      {
-        request,
-        targets: pendingTargets(flight.delivery),
-        identity: plan.identity,
-        firstSeenMs: plan.firstSeenMs,
-      },
-      flight.abort.signal,
-    )
+    const { slots, wake } = this.#options
+    const prepared = await this.#prepareIn(flight, request)
     if (!this.#all.has(flight)) {
       // Abandoned meanwhile: what was prepared is undone here, because nobody else knows of it.
       if (prepared.kind === 'prepared') prepared.abandon()
@@ -105,6 +97,18 @@ export class Flights<Request> {
     const reason = await prepared.lost
     if (flight.stage === 'gate' && this.#all.has(flight))
       this.#fail(flight, lostAtGate(flight, reason))
+  }
+
+  /** A sink that rejects breaks its promise; that costs this request its back-off, and neither a slot nor the process. */
+  async #prepareIn(flight: Flight, request: Request): Promise<PreparedAttempt | FailedAttempt> {
+    const { plan } = flight.delivery
+    const targets = pendingTargets(flight.delivery)
+    const attempt = { request, targets, identity: plan.identity, firstSeenMs: plan.firstSeenMs }
+    try {
+      return await this.#options.sink.prepare(attempt, flight.abort.signal)
+    } catch (error) {
+      return failedAttempt(describeError(error))
+    }
   }
 
   #fail(flight: Flight, failure: FailedAttempt): void {
@@ -173,7 +177,10 @@ export class Flights<Request> {
 
   async #conclude(flight: Flight, performed: Promise<Outcome>): Promise<void> {
     const { clock, slots, onFact, wake } = this.#options
-    const outcome = await performed
+    const outcome = await performed.catch(
+      // The step may have been taken before it broke.
+      (error: unknown): Outcome => ({ kind: 'unknown', reply: describeError(error) }),
+    )
     this.#all.delete(flight)
     onFact({ identity: flight.identity, token: flight.token, outcome, atMs: clock.nowMs() })
     slots.release()
@@ -199,15 +206,19 @@ function isWithinDeadline(clock: Clock, startedAt: Moment): boolean {
   )
 }
 
-function lostAtGate(flight: Flight, reason: string): FailedAttempt {
+function lostAtGate({ prepared }: Flight, reason: string): FailedAttempt {
+  return failedAttempt(reason, prepared)
+}
+
+function failedAttempt(reply: string, prepared?: PreparedAttempt): FailedAttempt {
   return {
     kind: 'failed',
     reached: true,
     refused: [],
     deferred: [],
     unavailable: false,
-    reply: reason,
-    messageId: flight.prepared?.messageId ?? '',
-    relay: flight.prepared?.relay ?? '',
+    reply,
+    messageId: prepared?.messageId ?? '',
+    relay: prepared?.relay ?? '',
   }
 }

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { endedKey } from '../../src/effects/outbox.ts'
 import { EngineWorld } from './engine-world.ts'
 
 const waitMs = 21_000
@@ -101,6 +102,7 @@ test('late evidence of no delivery sends an ended request again, and forgets tha
 
   await world.evidence('r-1', token, 'abandoned')
   await world.commit()
+  expect(await world.backend.getMany([endedKey('r-1')])).toEqual([undefined])
   await world.restart()
   await world.turn()
   world.sink.of('r-1').hold()

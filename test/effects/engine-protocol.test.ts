@@ -183,3 +183,26 @@ test('lost at its gate, nothing was delivered: silence, with its own back-off', 
   expect(await world.stored('r-1')).toMatchObject({ state: { kind: 'waiting' }, drops: 1 })
   expect(world.slots.used).toBe(0)
 })
+
+test('a sink that breaks while it prepares costs the request its back-off, and nobody a place', async () => {
+  await world.accept({ identity: 'r-1' })
+  await world.turn()
+
+  world.sink.of('r-1').breakDown('a bug')
+  await world.turn()
+  await world.commit()
+
+  expect(await world.stored('r-1')).toMatchObject({ state: { kind: 'waiting' }, reply: 'a bug' })
+  expect(world.slots.used).toBe(0)
+})
+
+test('a sink that breaks after the dot leaves the attempt in doubt', async () => {
+  await world.dot({ identity: 'r-1' })
+
+  world.sink.of('r-1').breakDown('a bug')
+  await world.turn()
+  await world.commit()
+
+  expect(world.committed).toEqual(['r-1 in-doubt'])
+  expect(world.slots.used).toBe(0)
+})

@@ -62,9 +62,9 @@ class BreakableBackend extends MemoryStoreBackend {
 export class EngineWorld {
   readonly clock = new ManualClock()
   readonly backend = new BreakableBackend()
-  readonly sink = new FakeSink()
+  readonly sink: FakeSink
   readonly journal = new RecordingJournal()
-  readonly slots = new SinkSlots(this.sink.concurrencyMax, this.clock, seededRandom(1))
+  readonly slots: SinkSlots
   readonly overlaid: OverlaidStore<unknown>
   /** What was forwarded in cycles that committed. */
   readonly committed: string[] = []
@@ -78,15 +78,18 @@ export class EngineWorld {
   #emitted: string[] = []
   #committing: string[] = []
 
-  constructor(requestSerde = utf8Serde) {
+  constructor(requestSerde: Serde<string>, concurrencyMax: number) {
     this.#requestSerde = requestSerde
+    this.sink = new FakeSink(concurrencyMax)
+    this.slots = new SinkSlots(concurrencyMax, this.clock, seededRandom(1))
     const definition = outboxStore('outbox', rememberMs)
     this.overlaid = new OverlaidStore(definition, this.backend)
     this.engine = this.#newEngine()
   }
 
-  static async begin(requestSerde = utf8Serde): Promise<EngineWorld> {
-    const world = new EngineWorld(requestSerde)
+  /** @param concurrencyMax Tries at once. */
+  static async begin(requestSerde = utf8Serde, concurrencyMax = 2): Promise<EngineWorld> {
+    const world = new EngineWorld(requestSerde, concurrencyMax)
     await world.restart()
     return world
   }

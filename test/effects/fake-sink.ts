@@ -18,11 +18,16 @@ export class FakeTry {
   #answer: (prepared: PreparedAttempt | FailedAttempt) => void = () => undefined
   #reply: (outcome: Outcome) => void = () => undefined
   #lose: (reason: string) => void = () => undefined
+  #breakPrepare: (error: Error) => void = () => undefined
+  #breakPerform: (error: Error) => void = () => undefined
 
   constructor(attempt: SinkAttempt<string>, signal: AbortSignal, isDeaf: boolean) {
     this.attempt = attempt
     this.signal = signal
-    this.prepared = new Promise(resolve => (this.#answer = resolve))
+    this.prepared = new Promise((resolve, reject) => {
+      this.#answer = resolve
+      this.#breakPrepare = reject
+    })
     signal.addEventListener('abort', () => {
       if (isDeaf) return
       if (this.state === 'preparing') this.fail({ reached: false, reply: 'stopped' })
@@ -56,6 +61,13 @@ export class FakeTry {
     this.#answer(failureOf(failure))
   }
 
+  /** The sink breaks its promise. */
+  breakDown(reason: string): void {
+    const error = new Error(reason)
+    this.#breakPrepare(error)
+    this.#breakPerform(error)
+  }
+
   /** The other side gives up before the last step. */
   lose(reason: string): void {
     this.#lose(reason)
@@ -70,16 +82,23 @@ export class FakeTry {
     if (this.state !== 'held' || !mayPerform())
       return Promise.resolve({ kind: 'abandoned', reply: 'not performed' })
     this.state = 'dotted'
-    return new Promise(resolve => (this.#reply = resolve))
+    return new Promise((resolve, reject) => {
+      this.#reply = resolve
+      this.#breakPerform = reject
+    })
   }
 }
 
 /** An outside world that does what the test says, and remembers what it was asked for. */
 export class FakeSink implements Sink<string> {
-  readonly concurrencyMax = 2
+  readonly concurrencyMax: number
   readonly tries: FakeTry[] = []
   /** It goes on preparing what was stopped. */
   isDeaf = false
+
+  constructor(concurrencyMax: number) {
+    this.concurrencyMax = concurrencyMax
+  }
 
   prepare(
     attempt: SinkAttempt<string>,
