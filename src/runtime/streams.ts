@@ -158,13 +158,18 @@ export class Streams {
   /** Undefined when stopped meanwhile. */
   async #patiently<T>(call: () => Promise<T>): Promise<T | undefined> {
     const { clock, log } = this.#environment
+    const { signal } = this.#stopping
+    const stopped = new Promise<undefined>(resolve => {
+      signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
     for (
       let delayMs = 500;
       !this.#stopping.signal.aborted;
       delayMs = Math.min(delayMs * 2, 30_000)
     ) {
       try {
-        return await call()
+        // A question to brokers that are away takes half a minute to give up: nobody who stops waits for that.
+        return await Promise.race([call(), stopped])
       } catch (error) {
         if (!isPassing(error)) throw error
         log.warn({ event: 'broker-unreachable', delayMs }, describeError(error))

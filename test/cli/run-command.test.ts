@@ -92,6 +92,17 @@ test('tells of a relay that is away before the first mail needs it', async () =>
   expect(msg).toContain(relay)
 })
 
+test('stops at once while it asks brokers that are away', async () => {
+  await using registry = await RegistryStandIn.start('everything')
+  await using process = await run({ 'schema-registry': registry.url, 'shutdown-timeout': '5s' })
+  let text = ''
+  while (!text.includes('joining the group')) ({ text } = await probes(process))
+  process.signal('SIGINT')
+
+  expect(await process.exitCode()).toBe(0)
+  expect(process.stderr).toBe('')
+})
+
 test('tells of brokers that are away at once', async () => {
   const kafka = `127.0.0.1:${await closedPort()}`
   await using process = await run({ kafka })
