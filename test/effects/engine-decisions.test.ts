@@ -135,6 +135,18 @@ test('sent again, the same bytes go out once, and what comes of that revises the
   expect(honoured()).toEqual([true, false])
 })
 
+test('the detail of an end says what was decided before the last word of the other side', async () => {
+  await world.accept({ identity: 'r-1' })
+  await world.turn()
+  world.sink.of('r-1').fail({ deferred: [{ target: 'a', reply: '451 later' }], reply: '451 later' })
+  await world.turn()
+  await world.commit()
+
+  await world.command(cancel)
+
+  expect(world.details).toEqual(['cancelled by ann: asked by phone; 451 later'])
+})
+
 test('what nobody knows cannot be decided', async () => {
   await world.command(cancel)
 

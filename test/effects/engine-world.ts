@@ -20,7 +20,11 @@ import { RecordingJournal } from './recording-journal.ts'
 const rememberMs = 3_600_000
 
 /** A request is its plan, as text. */
-function definitionOf(sink: FakeSink, requestSerde: Serde<string>): EffectDefinition<string> {
+function definitionOf(
+  sink: FakeSink,
+  requestSerde: Serde<string>,
+  details: string[],
+): EffectDefinition<string> {
   return {
     sink,
     request: requestSerde,
@@ -29,13 +33,16 @@ function definitionOf(sink: FakeSink, requestSerde: Serde<string>): EffectDefini
       ...(JSON.parse(request) as Partial<EffectPlan>),
       firstSeenMs: timestampMs,
     }),
-    output: end => ({
-      to: 'ends',
-      key: end.key,
-      value: `${end.identity} ${end.kind}${end.revised ? ' revised' : ''}`,
-      headers: [],
-      timestampMs: end.atMs,
-    }),
+    output: end => {
+      details.push(end.detail)
+      return {
+        to: 'ends',
+        key: end.key,
+        value: `${end.identity} ${end.kind}${end.revised ? ' revised' : ''}`,
+        headers: [],
+        timestampMs: end.atMs,
+      }
+    },
     repeated: (request, record, open) => ({
       to: 'repeats',
       key: Buffer.from('repeat'),
@@ -69,6 +76,8 @@ export class EngineWorld {
   /** What was forwarded in cycles that committed. */
   readonly committed: string[] = []
   readonly lateFacts: Fact[] = []
+  /** Of every end that was forwarded. */
+  readonly details: string[] = []
   /** Lines of level info. */
   readonly logged: { readonly fields: LogFields; readonly message: string | undefined }[] = []
   readonly #requestSerde: Serde<string>
@@ -206,7 +215,7 @@ export class EngineWorld {
   #newEngine(): EffectEngine<string> {
     const { definition } = this.overlaid
     return new EffectEngine<string>({
-      definition: definitionOf(this.sink, this.#requestSerde),
+      definition: definitionOf(this.sink, this.#requestSerde, this.details),
       store: outboxOf({
         definition,
         changelogTopic: 'changelog',

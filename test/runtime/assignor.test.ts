@@ -98,6 +98,16 @@ test('when one goes, only its tasks move', () => {
     expect(before.get(id)?.every(task => now.get(id)?.includes(task))).toBe(true)
 })
 
+test('the odd one stays with who had it', () => {
+  const send = groups.find(each => each.name === 'send')
+  const tasks = Array.from({ length: 7 }, (_, partition) => taskIdOf('send', partition))
+  const members = [memberOf('a', tasks.slice(0, 3)), memberOf('b', tasks.slice(3))]
+
+  const assignment = assignTasks([send!], members)
+
+  expect(assignment.get('b')?.partitions.map(each => each.partition)).toEqual([3, 4, 5, 6])
+})
+
 test('what two members say they have only one gets; what nobody can read is nothing', () => {
   const garbage = { ...memberOf('c', []), userData: Buffer.from('{"tasks":7') }
 
