@@ -26,7 +26,11 @@ const sizeName = 'max.message.bytes'
 const int32Max = 2 ** 31 - 1
 
 /** Topics that get the recipients of a request with their replies, and its callback's context. */
-const outcomes: readonly string[] = [topicNames.sent, topicNames.failed, topicNames.callback]
+const outcomes: ReadonlySet<string> = new Set([
+  topicNames.sent,
+  topicNames.failed,
+  topicNames.callback,
+])
 /** An address and its reply are longer than the address. */
 const outcomeFactor = 4
 
@@ -116,7 +120,7 @@ async function withRoom(
   if (taken === undefined) return topics
   const roomOf = (name: string): number | undefined => {
     if (passedOn.includes(name)) return Number(taken) + headerBytesMax
-    return outcomes.includes(name) ? outcomeFactor * Number(taken) + headerBytesMax : undefined
+    return outcomes.has(name) ? outcomeFactor * Number(taken) + headerBytesMax : undefined
   }
   return topics.map(each => {
     const room = roomOf(each.name)

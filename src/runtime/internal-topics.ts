@@ -1,4 +1,4 @@
-import { StreamsError } from '../errors.ts'
+import { errorCodeOf, StreamsError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { SubTopology, Topology } from '../topology/topology.ts'
 import type { ClusterAdmin, TopicSpecification } from './ports.ts'
@@ -38,9 +38,9 @@ export async function prepareTopics(options: InternalTopicsOptions): Promise<Top
     )
   const catalog = new TopicCatalog(applicationId, existing)
   const roomBytes = await roomOfInternalTopics(external, admin)
-  const wanted = topology.subTopologies
-    .flatMap(each => internalTopicsOf(each, taskCountOf(each, catalog, options), options))
-    .map(each => ({ ...each, configs: { [sizeName]: String(roomBytes), ...each.configs } }))
+  const wanted = topology.subTopologies.flatMap(each =>
+    internalTopicsOf(each, taskCountOf(each, catalog, options), roomBytes, options),
+  )
   // Offsets first: an instance that starts beside this one commits only after the topics are there.
   const processed = await processedBefore(catalog, options)
   const known = await admin.describeTopics(wanted.map(each => each.name))
@@ -73,9 +73,17 @@ async function roomOfInternalTopics(
   external: readonly string[],
   admin: ClusterAdmin,
 ): Promise<number> {
-  const configs = await admin.topicConfigs(external)
+  const configs = await admin.topicConfigs(external).catch(emptyWhenForbidden)
   const taken = external.map(name => Number(configs.get(name)?.get(sizeName) ?? 0))
   return Math.min(roomFactor * Math.max(...taken, 1024 * 1024), 2 ** 31 - 1)
+}
+
+/** Settings are good to know, not needed: whoever may not read them goes on with what a broker does by itself. */
+export function emptyWhenForbidden(
+  error: unknown,
+): Awaited<ReturnType<ClusterAdmin['topicConfigs']>> {
+  if (errorCodeOf(error) === 'AUTHORIZATION_FAILED') return new Map()
+  throw error
 }
 
 /** Sources that come from outside decide; they must agree, because a task reads the same partition of all of them. */
@@ -112,18 +120,29 @@ function taskCountOf(
 function internalTopicsOf(
   subTopology: SubTopology,
   partitions: number,
+  roomBytes: number,
   { applicationId }: InternalTopicsOptions,
 ): TopicSpecification[] {
+  const roomy = (configs: Readonly<Record<string, string>>) => ({
+    [sizeName]: String(roomBytes),
+    ...configs,
+  })
   const sources = subTopology.sources.flatMap(({ topic }) =>
     topic.internal
-      ? [{ name: topicName(applicationId, topic), partitions, configs: topic.internal.configs }]
+      ? [
+          {
+            name: topicName(applicationId, topic),
+            partitions,
+            configs: roomy(topic.internal.configs),
+          },
+        ]
       : [],
   )
   const positions = positionsStore(subTopology)
   const stores = [...subTopology.stores, ...(positions ? [positions] : [])].map(store => ({
     name: changelogName(applicationId, store.name),
     partitions,
-    configs: store.changelogConfigs,
+    configs: roomy(store.changelogConfigs),
   }))
   return [...sources, ...stores]
 }

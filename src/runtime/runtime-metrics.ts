@@ -18,6 +18,7 @@ export class RuntimeMetrics {
   readonly recordsOut: MetricFamily<'topic', Counter>
   readonly deadLetters: MetricFamily<'code', Counter>
   readonly lag: MetricFamily<'topic' | 'partition', Gauge>
+  readonly retentionUsed: MetricFamily<'topic' | 'partition', Gauge>
   readonly outcomes: MetricFamily<'outcome', Counter>
   readonly ends: MetricFamily<'end', Counter>
   readonly inDoubt: Gauge
@@ -50,6 +51,11 @@ export class RuntimeMetrics {
       'topic',
       'partition',
     ])
+    this.retentionUsed = registry.gauge(
+      'mailonce_lag_retention_ratio',
+      "Age of the oldest unprocessed record as a share of its topic's retention; at 1 it is deleted unread.",
+      ['topic', 'partition'],
+    )
     this.outcomes = registry.counter('mailonce_sends_total', 'Tries by what came of them.', [
       'outcome',
     ])

@@ -21,6 +21,7 @@ import {
 import { StoreQueries } from './store-queries.ts'
 import type { Task } from './task.ts'
 import { Suspicion } from './suspicion.ts'
+import { watchTopics } from './topic-watch.ts'
 import { Worker } from './worker.ts'
 
 /** The world an instance runs in. Whoever made these closes them, after the instance has stopped. */
@@ -96,7 +97,8 @@ export class Streams {
   async #runOnce(): Promise<void> {
     try {
       const worker = await this.#start()
-      if (worker) await Promise.all([worker.run(), this.#watchReady(worker)])
+      if (worker)
+        await Promise.all([worker.run(), this.#watchReady(worker), this.#watchTopics(worker)])
       this.#state = 'stopped'
     } catch (error) {
       this.#state = 'failed'
@@ -177,6 +179,20 @@ export class Streams {
       }
     }
     return undefined
+  }
+
+  async #watchTopics(worker: Worker): Promise<void> {
+    const { cluster, clock, log } = this.#environment
+    const { metrics } = this
+    await watchTopics({
+      admin: cluster.admin,
+      catalog: worker.catalog,
+      clock,
+      log,
+      metrics,
+      tasks: () => worker.tasks,
+      signal: this.#stopping.signal,
+    }).catch((error: unknown) => worker.fail(error as Error))
   }
 
   async #watchReady(worker: Worker): Promise<void> {

@@ -19,7 +19,7 @@ import { SingleFile } from './single-file.ts'
 import type { Task } from './task.ts'
 import { taskGroups, tasksOf } from './task-assignment.ts'
 import type { TaskContext } from './task-context.ts'
-import { sourceNames } from './topic-catalog.ts'
+import { sourceNames, type TopicCatalog } from './topic-catalog.ts'
 import { untilReachable } from './until-reachable.ts'
 import { WakeSignal } from './wake-signal.ts'
 
@@ -48,6 +48,7 @@ export class Worker {
   readonly #stopping = new AbortController()
   readonly #fences: FenceLimit
   readonly #singleFile: SingleFile
+  #failure: Error | undefined
   #joined = false
   /** The generation whose assignment we work under. */
   #assignedIn: GroupGeneration | undefined
@@ -121,9 +122,19 @@ export class Worker {
     return this.#owned.tasks
   }
 
+  get catalog(): TopicCatalog {
+    return this.#context.catalog
+  }
+
   /** Evidence of an earlier life, to be published with the first commit. */
   get commits(): CommitPipeline {
     return this.#commits
+  }
+
+  /** Ends `run` with this error. */
+  fail(error: Error): void {
+    this.#failure = error
+    this.#wake.wake()
   }
 
   /** Drains, then ends `run`: within the time-out, measured from now. */
@@ -170,6 +181,7 @@ export class Worker {
   // ------------------------------------------------------------ the loop
 
   async #turn(): Promise<void> {
+    if (this.#failure) throw this.#failure
     await this.#commits.finish()
     await this.#followGroup()
     if (this.#stopping.signal.aborted) return

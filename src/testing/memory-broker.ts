@@ -56,6 +56,17 @@ export class MemoryBroker {
     for (const listener of waiting) listener()
   }
 
+  /** As `kafka-topics --alter --partitions` does. Throws TOPIC_MISSING. */
+  addPartitions(name: string, partitions: number): void {
+    const topic = this.#topics.get(name)
+    if (topic === undefined) throw new StreamsError('TOPIC_MISSING', `there is no topic ${name}`)
+    const added = Array.from(
+      { length: partitions - topic.partitions },
+      (_, index) => new PartitionLog({ topic: name, partition: topic.partitions + index }),
+    )
+    this.#topics.set(name, { ...topic, partitions, logs: [...topic.logs, ...added] })
+  }
+
   deleteTopic(name: string): void {
     this.#topics.delete(name)
   }

@@ -1,4 +1,4 @@
-import { utf8Serde } from '../../src/serde.ts'
+import { type Serde, utf8Serde } from '../../src/serde.ts'
 import { TopologyBuilder } from '../../src/topology/builder.ts'
 import { topic } from '../../src/topology/topic.ts'
 import type { ProcessorContext, StreamRecord, Topology } from '../../src/topology/topology.ts'
@@ -9,9 +9,13 @@ const text = { key: utf8Serde, value: utf8Serde }
 type Text = StreamRecord<string, string>
 
 /** From `in` to `out`, each value through the function. */
-export function plainTopology(change: (value: string) => string, to = 'out'): Topology {
+export function plainTopology(
+  change: (value: string) => string,
+  to = 'out',
+  incoming: Serde<string> = utf8Serde,
+): Topology {
   return new TopologyBuilder()
-    .source('in', topic('in', text), { subTopology: 'plain' })
+    .source('in', topic('in', { key: utf8Serde, value: incoming }), { subTopology: 'plain' })
     .process('change', {
       from: 'in',
       processor: () => ({
