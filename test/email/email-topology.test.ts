@@ -57,7 +57,7 @@ test('stores forget as the contract says', () => {
 
   expect(configs.map(each => [each.name, each.changelogConfigs])).toEqual([
     ['dedup', { 'cleanup.policy': 'compact,delete', 'retention.ms': String(14 * dayMs) }],
-    ['outbox', { 'cleanup.policy': 'compact' }],
+    ['outbox', { 'cleanup.policy': 'compact', 'max.message.bytes': String(64 * 1024 * 1024) }],
     ['outcomes', { 'cleanup.policy': 'compact' }],
   ])
 })
