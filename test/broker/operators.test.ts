@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { freePorts } from '../../src/dev/free-ports.ts'
+import { systemRandom } from '../../src/random.ts'
 import { main } from '../../src/cli/main.ts'
+import type { InDoubtAnswer } from '../../src/cli/request-queries.ts'
 import type { RequestStatus } from '../../src/cli/request-status.ts'
 import type { EmailRequested } from '../../src/email/records.ts'
 import { schemaText } from '../../src/email/schemas.ts'
@@ -17,10 +20,16 @@ const hourMs = 3_600_000
 let world: ProofWorld
 let instances: MailonceInstance[]
 let made = 0
+let port = 0
 
-const startInstances = (): MailonceInstance[] => ['here', 'there'].map(name => world.run(name))
+/** The second one is to be reached under another name than the one it listens on. */
+const startInstances = (): MailonceInstance[] => [
+  world.run('here'),
+  world.run('there', { http: `127.0.0.1:${port}`, 'advertised-http': `localhost:${port}` }),
+]
 
 beforeAll(async () => {
+  ;[port = 0] = await freePorts(1, systemRandom)
   world = await ProofWorld.start({
     kafka: inject('kafkaBootstrapServers'),
     registryUrl: inject('schemaRegistryUrl'),
@@ -109,6 +118,17 @@ test('what is in doubt is listed by any instance, wherever it lies', async () =>
   ])
   for (const each of requests) expect(table.printed.join('\n')).toContain(`${idOf(each)}  `)
   expect(shown.printed[0]).toMatch(`${idOf(requests[0]!)}: IN_DOUBT, 20`)
+})
+
+test('instances are found where they say that they are', async () => {
+  const [first] = instances
+  const line = first!.log.find(each => each['event'] === 'http')
+  const response = await fetch(`http://${String(line?.['address'])}/requests/in-doubt`)
+
+  const { instance, instances: all } = (await response.json()) as InDoubtAnswer
+
+  expect(instance).toBe(line?.['address'])
+  expect(new Set(all)).toEqual(new Set([instance, `localhost:${port}`]))
 })
 
 test.each([
