@@ -70,7 +70,7 @@ export class EmailMachine {
       sink,
       dedupWindowMs: windowMs,
       inDoubt,
-      retryDelaysMs: [1000, 2000, 4000],
+      retryDelaysMs: [300, 900],
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,

@@ -26,7 +26,6 @@ export const pathsThatMatter: readonly string[] = [
   'disk lost',
   'DISK_FULL',
   'stopped in order',
-  'drain-failed',
   'member expelled',
   'broker out',
   'changelogs compacted',

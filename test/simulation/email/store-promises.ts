@@ -11,12 +11,7 @@ import { lastEnd, reasonOf, type RequestHistory } from './request-histories.ts'
 type Entries = ReadonlyMap<string, Buffer>
 
 /** What the changelog holds of one store's part, up to an offset. */
-function replayed(
-  world: EmailWorld,
-  store: string,
-  partition: number,
-  toOffset: number,
-): Entries {
+function replayed(world: EmailWorld, store: string, partition: number, toOffset: number): Entries {
   const topic = `${applicationId}-${store}-changelog`
   const log = world.simulation.broker.findLog({ topic, partition })
   const entries = new Map<string, Buffer>()
