@@ -18,6 +18,7 @@ const recoveries = {
   SCHEMA_INCOMPATIBLE: 'stop', // the registry refuses it
   STATE_LOCKED: 'stop', // another live process owns the state directory
   INSTANCE_ID_IN_USE: 'stop', // another live process uses the transactional id
+  APPLICATION_ID_CHANGED: 'stop', // another application id has accepted requests from the same topics
   CHANGELOG_LOST: 'stop', // offsets exist, the changelog does not: an empty store would mail everything again
   OFFSET_OUT_OF_RANGE: 'stop', // input was deleted before it was read: never jump in silence
   AUTHORIZATION_FAILED: 'stop', // the broker refuses us

@@ -84,6 +84,9 @@ export const commands: readonly Command[] = Object.freeze([
       'accept-lost-state': {
         help: 'Starts with empty stores although the group has read before. Requests that were mailed before will be mailed again if they come again.',
       },
+      'take-over': {
+        help: 'Starts under a new application id although another one has accepted requests from these topics. What the topics still hold is mailed again.',
+      },
     },
     load: async () => (await import('./run-command.ts')).runCommand,
   },

@@ -53,6 +53,7 @@ export async function startDevSession(
   const processor = new Processor({
     configuration,
     acceptLostState: false,
+    takeOver: false,
     clock: systemClock,
     random: systemRandom,
     log,

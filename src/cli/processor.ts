@@ -7,7 +7,9 @@ import { connectKafka } from '../kafka/connect-kafka.ts'
 import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import { FileProcessingMarks } from '../runtime/file-processing-marks.ts'
+import type { KafkaCluster } from '../runtime/ports.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
+import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
 import { SmtpSink } from '../sinks/smtp-sink.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
@@ -18,12 +20,15 @@ import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
+import { refuseSecondDeployment } from './second-deployment.ts'
 import { smtpUrl } from './smtp-url.ts'
 
 export interface ProcessorOptions {
   readonly configuration: Configuration
   /** Starts with empty stores where their changelogs are gone. */
   readonly acceptLostState: boolean
+  /** Starts although another application id has worked on these topics. */
+  readonly takeOver: boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -84,8 +89,8 @@ export class Processor {
   }
 
   async #run(): Promise<void> {
-    const { configuration, acceptLostState, clock, random, log } = this.#options
-    const { applicationId, staticMembership, sessionTimeout } = configuration
+    const { configuration, clock, random, log } = this.#options
+    const { applicationId } = configuration
     await using resources = new AsyncDisposableStack()
     const relayUrl = (await smtpUrl(configuration)).reveal()
     const kafka = await kafkaOptions(configuration, clock, log)
@@ -133,15 +138,7 @@ export class Processor {
     })
     const streams = new Streams(
       topology,
-      {
-        applicationId,
-        instanceId,
-        staticMembership,
-        acceptLostState,
-        createTopicsHint: 'make them with mailonce topics create',
-        ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
-        ...(this.#advertisedHttp === undefined ? {} : { advertisedHttp: this.#advertisedHttp }),
-      },
+      { applicationId, instanceId, ...this.#settings(cluster) },
       {
         cluster,
         stateDirectory,
@@ -157,6 +154,21 @@ export class Processor {
     this.#streams = streams
     if (this.#stopping.signal.aborted) return
     await streams.run()
+  }
+
+  #settings(cluster: KafkaCluster): Partial<StreamsSettings> {
+    const { configuration, acceptLostState, takeOver, clock } = this.#options
+    const { applicationId, staticMembership, sessionTimeout } = configuration
+    const mayStart = (signal: AbortSignal): Promise<void> =>
+      refuseSecondDeployment({ cluster, applicationId, clock, signal })
+    return {
+      staticMembership,
+      acceptLostState,
+      createTopicsHint: 'make them with mailonce topics create',
+      ...(takeOver ? {} : { mayStart }),
+      ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
+      ...(this.#advertisedHttp === undefined ? {} : { advertisedHttp: this.#advertisedHttp }),
+    }
   }
 
   /** Undefined when stopped meanwhile. */

@@ -15,6 +15,7 @@ export async function runCommand({ configuration, flags, terminal }: Invocation)
   const processor = new Processor({
     configuration: values,
     acceptLostState: flags.has('accept-lost-state'),
+    takeOver: flags.has('take-over'),
     clock: systemClock,
     random: systemRandom,
     log,

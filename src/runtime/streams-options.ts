@@ -17,6 +17,11 @@ export interface StreamsOptions {
   readonly rebalanceTimeoutMs: number
   readonly fetch: FetcherOptions
   readonly acceptLostState: boolean
+  /**
+   * Asked once the cluster answers, before anything is created or joined; what it throws ends the instance, unless it passes by itself:
+   * then it is asked again. Aborted when the instance is stopped meanwhile.
+   */
+  readonly mayStart: (signal: AbortSignal) => Promise<void>
   /** HOST:PORT at which the others of the group find this instance's answers; left out, they are told nothing. */
   readonly advertisedHttp?: string
   /** What the user calls to create missing topics. */
@@ -37,6 +42,7 @@ const defaults = Object.freeze({
     maxBytes: 16 * 1024 * 1024,
   }),
   acceptLostState: false,
+  mayStart: () => Promise.resolve(),
   createTopicsHint: 'create them first',
 })
 

@@ -111,16 +111,17 @@ export class Streams {
   async #start(): Promise<Worker | undefined> {
     const { cluster, stateDirectory, journal, clock, random, log } = this.#environment
     const { applicationId, createTopicsHint, acceptLostState } = this.#options
-    const catalog = await this.#patiently(() =>
-      prepareTopics({
+    const catalog = await this.#patiently(async () => {
+      await this.#options.mayStart(this.#stopping.signal)
+      return prepareTopics({
         admin: cluster.admin,
         applicationId,
         topology: this.#topology,
         log,
         createTopicsHint,
         acceptLostState,
-      }),
-    )
+      })
+    })
     if (catalog === undefined) return undefined
     const instances = new Instances(this.#options.advertisedHttp)
     const slots = new SinkSlots(concurrencyOf(this.#topology), clock, random)
