@@ -147,7 +147,9 @@ function fail(
     reply: failure.reply,
   }
   const answered = failure.refused.length + failure.deferred.length > 0
-  return answered ? proceed(tried, nowMs, chance, policy) : dropped(tried, nowMs, failure.reply)
+  return answered
+    ? proceed(tried, nowMs, chance, policy)
+    : dropped(tried, nowMs, failure.reply, policy)
 }
 
 function applyOutcome(
@@ -206,7 +208,7 @@ function conclude(
       // Certainly not delivered, and nobody said no: at once again, unless it keeps happening.
       return delivery.drops < 3
         ? again({ ...rested, drops: delivery.drops + 1 }, nowMs)
-        : dropped(rested, nowMs, outcome.reply)
+        : dropped(rested, nowMs, outcome.reply, policy)
     case 'unknown': {
       const doubted: Delivery = { ...rested, doubts: [...delivery.doubts, { token, targets }] }
       if (delivery.plan.inDoubt === 'hold')
@@ -219,7 +221,7 @@ function conclude(
       // Sent again with the same bytes: the first time at once, then ever more slowly.
       return delivery.drops === 0
         ? again({ ...doubted, drops: 1 }, nowMs)
-        : dropped(doubted, nowMs, outcome.reply)
+        : dropped(doubted, nowMs, outcome.reply, policy)
     }
   }
 }
@@ -342,12 +344,18 @@ function proceed(
   return wait({ ...delivery, retries: delivery.retries + 1, drops: 0 }, nowMs + jitteredMs)
 }
 
-/** Without an answer: back-off of its own, doubling from 1 s to 5 min, for as long as mail is kept (4 days). */
-function dropped(delivery: Delivery, nowMs: number, reply: string): Transition {
+/** Without an answer: back-off of its own, doubling from 1 s to 5 min, for as long as mail is kept: 4 days, or a longer schedule. */
+function dropped(
+  delivery: Delivery,
+  nowMs: number,
+  reply: string,
+  { delaysMs, jitter }: RetryPolicy,
+): Transition {
   if (!hasPending(delivery)) return end(delivery, nowMs, 'refused')
   const sinceMs = nowMs - (delivery.firstTryMs ?? nowMs)
-  if (sinceMs > silenceMaxMs)
-    return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for four days: ${reply}`)
+  const scheduleMs = delaysMs.reduce((sum, delayMs) => sum + delayMs, 0) * (1 + jitter)
+  if (sinceMs > Math.max(silenceMaxMs, scheduleMs))
+    return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for days: ${reply}`)
   const delayMs = Math.min(dropDelayMinMs * 2 ** Math.min(delivery.drops, 20), dropDelayMaxMs)
   return wait({ ...delivery, drops: delivery.drops + 1 }, nowMs + delayMs)
 }

@@ -78,7 +78,8 @@ export async function applyToDisk(
       stores.map(async ({ store, writes }) => {
         if (writes.length === 0) return
         const offset = positionAfter(store, task.partition, ranges)
-        await store.backend.apply(writes, { topicId: store.changelogTopicId, offset })
+        const atMs = task.context.clock.nowMs()
+        await store.backend.apply(writes, { topicId: store.changelogTopicId, offset, atMs })
         store.position = offset
       }),
     ),

@@ -123,24 +123,38 @@ async function openStore(task: Task, definition: StoreDefinition): Promise<void>
   })
 }
 
-/** A disk that is ahead of the changelog, or of another life of it, is not a copy of it: once that is accepted it is deleted and restored. */
+/**
+ * How long a disk may have been away, milliseconds: half of the 24 hours for which Kafka keeps the tombstones of a compacted
+ * topic (`delete.retention.ms`). Whoever was away for longer may have missed a deletion that can no longer be read: a
+ * request that has ended would still be open on this disk, and would be mailed again.
+ */
+const awayMaxMs = 12 * 3_600_000
+
+/**
+ * A disk that is ahead of the changelog, or of another life of it, is not a copy of it: once that is accepted it is deleted
+ * and restored. So is one that was away for too long.
+ */
 async function checkPosition(
   task: Task,
   name: string,
   store: TaskStore,
   end: number,
 ): Promise<void> {
-  const { stateDirectory, log } = task.context
+  const { stateDirectory, log, clock } = task.context
   const position = await store.backend.position()
   const ahead = (position?.offset ?? 0) > end
   const foreign = position !== undefined && position.topicId !== store.changelogTopicId
-  if (!ahead && !foreign) {
+  const awayMs = clock.nowMs() - (position?.atMs ?? clock.nowMs())
+  const behind = (position?.offset ?? 0) < end
+  if (!ahead && !foreign && !(behind && awayMs > awayMaxMs)) {
     store.position = position?.offset ?? 0
     return
   }
   const reason = foreign
     ? 'belongs to a changelog that no longer exists'
-    : `is at ${position?.offset}, ahead of its changelog's end ${end}`
+    : ahead
+      ? `is at ${position?.offset}, ahead of its changelog's end ${end}`
+      : `has been away for ${Math.round(awayMs / 3_600_000)} hours and may have missed deletions`
   log.warn(
     { event: 'store-foreign', task: task.id, store: name },
     `the local store ${reason}: it is deleted and restored`,
@@ -192,9 +206,12 @@ async function replay(
         key: record.key?.toString('utf8') ?? '',
         value: record.value,
       }))
+      const isLast = batch.nextOffset >= (ends.get(key) ?? 0)
       await store.backend.apply(writes, {
         topicId: store.changelogTopicId,
         offset: batch.nextOffset,
+        // On the way the disk has heard what was deleted until then, and no more.
+        atMs: isLast ? clock.nowMs() : (batch.records.at(-1)?.timestampMs ?? 0),
       })
       store.position = batch.nextOffset
       records += writes.length

@@ -19,16 +19,18 @@ export interface TaskStore {
 /**
  * The outbox as its engine sees it. `read` answers with what was true when it was called: the overlays are looked at before the
  * disk is waited for, because a commit that ends meanwhile moves their entries to a disk that has been read already. What is
- * written while it waits the engine knows itself.
+ * written while it waits the engine knows itself. The store is asked for each time: a restore may put another in its place.
  */
-export function outboxOf({ overlaid, backend, definition }: TaskStore): OutboxStore {
-  const store = overlaid as OverlaidStore<Delivery>
+export function outboxOf(current: () => TaskStore): OutboxStore {
+  const overlay = (): OverlaidStore<Delivery> => current().overlaid as OverlaidStore<Delivery>
   return {
-    get: key => store.get(key),
-    put: (key, value) => store.put(key, value),
-    delete: key => store.delete(key),
-    scanCommitted: (prefix, afterKey, limit) => store.scanCommitted(prefix, afterKey, limit),
+    get: key => overlay().get(key),
+    put: (key, value) => overlay().put(key, value),
+    delete: key => overlay().delete(key),
+    scanCommitted: (prefix, afterKey, limit) => overlay().scanCommitted(prefix, afterKey, limit),
     read: async keys => {
+      const store = overlay()
+      const { backend, definition } = current()
       const known = keys.map(key => (store.isLoaded(key) ? { value: store.get(key) } : undefined))
       const missing = keys.filter((_key, index) => known[index] === undefined)
       const fromDisk = await backend.getMany(missing)

@@ -141,7 +141,7 @@ export class Task {
       }
       const engine = new EffectEngine({
         definition,
-        store: outboxOf(this.stores.get(node.store.name)!),
+        store: outboxOf(() => this.stores.get(node.store.name)!),
         slots: context.slots,
         journal: context.journal,
         clock: context.clock,

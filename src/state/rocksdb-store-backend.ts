@@ -125,15 +125,17 @@ function successorOf(row: Buffer): Buffer {
   return successor
 }
 
-function encodePosition({ topicId, offset }: ChangelogPosition): Buffer {
-  return Buffer.from(JSON.stringify({ topicId, offset }))
+function encodePosition({ topicId, offset, atMs }: ChangelogPosition): Buffer {
+  return Buffer.from(JSON.stringify({ topicId, offset, atMs }))
 }
 
 function decodePosition(bytes: Buffer, path: string): ChangelogPosition {
   try {
-    const { topicId, offset } = JSON.parse(bytes.toString('utf8')) as Partial<ChangelogPosition>
+    const { topicId, offset, atMs } = JSON.parse(
+      bytes.toString('utf8'),
+    ) as Partial<ChangelogPosition>
     if (typeof topicId === 'string' && Number.isSafeInteger(offset) && offset !== undefined)
-      return { topicId, offset }
+      return atMs === undefined ? { topicId, offset } : { topicId, offset, atMs }
   } catch (cause) {
     throw new StreamsError('STORE_CORRUPTED', `${path} has an unreadable position`, { cause })
   }

@@ -41,6 +41,8 @@ export interface ChangelogPosition {
   readonly topicId: string
   /** The next changelog offset to be read. */
   readonly offset: number
+  /** When it was written, wall clock, milliseconds: how long deletions may have gone unheard. */
+  readonly atMs?: number
 }
 
 /**

@@ -216,7 +216,7 @@ export class EngineWorld {
     const { definition } = this.overlaid
     return new EffectEngine<string>({
       definition: definitionOf(this.sink, this.#requestSerde, this.details),
-      store: outboxOf({
+      store: outboxOf(() => ({
         definition,
         changelogTopic: 'changelog',
         changelogTopicId: 'id',
@@ -224,7 +224,7 @@ export class EngineWorld {
         overlaid: this.overlaid,
         position: 0,
         sweep: newSweep(),
-      }),
+      })),
       slots: this.slots,
       journal: this.journal,
       clock: this.clock,

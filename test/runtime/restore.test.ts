@@ -243,3 +243,17 @@ test('the position is kept by the changelog: an empty disk knows it too', async 
 
   expect(world.produced('out')).toEqual(['b'])
 })
+
+test('a disk that was away for longer than tombstones are kept is restored from scratch', async () => {
+  const world = await TaskWorld.created()
+  await transaction(world, [entry('a', 'open'), entry('b', 'stays')], 'commit')
+  await world.restore()
+  await transaction(world, [entry('a', null)], 'commit')
+  await transaction(world, [entry('c', 'new')], 'commit')
+  world.simulation.broker.log(changelog).compact('drop')
+
+  world.simulation.clock.advance(25 * 3_600_000)
+  await world.restore()
+
+  expect(await read(world, 'a', 'b', 'c')).toEqual([undefined, 'stays', 'new'])
+})

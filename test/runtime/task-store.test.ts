@@ -39,7 +39,7 @@ function outbox() {
     await backend.apply(overlaid.freeze(), { topicId: 'id', offset })
     overlaid.retire()
   }
-  return { backend, overlaid, commit, reader: outboxOf(store) }
+  return { backend, overlaid, commit, reader: outboxOf(() => store) }
 }
 
 test('a commit that ends while the disk is read does not hide what was written before', async () => {
