@@ -65,9 +65,11 @@ test('the installed command says its version and describes the topology', async 
   expect(await run('npx', 'mailonce', 'topology')).toMatch(/^Topology:\n {2}Sub-topology: dedup\n/)
 })
 
-test("the README's topology is type-checked against the package's types, and runs", async () => {
+test("the programs of the pages are type-checked against the package's types", async () => {
   const [block = ''] = blocksOf(markdownPage('README.md'), 'ts')
+  const [service = ''] = blocksOf(markdownPage('docs/library.md'), 'ts')
   await writeFile(join(project, 'topology.ts'), block)
+  await writeFile(join(project, 'service.ts'), service)
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify(strangersOptions))
 
   const complaints = await run(join(root, 'node_modules', '.bin', 'tsc'), '-p', '.').catch(
@@ -102,5 +104,5 @@ const strangersOptions = {
     types: ['node'],
     typeRoots: [join(root, 'node_modules', '@types')],
   },
-  files: ['topology.ts'],
+  files: ['topology.ts', 'service.ts'],
 }
