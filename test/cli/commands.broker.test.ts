@@ -105,6 +105,8 @@ test('what was sent is mailed once by a processor that drains on SIGTERM', async
     ...cluster(),
     '--application-id',
     'commands-test',
+    // Other tests have worked on the same topics, under names of their own.
+    '--take-over',
   ])
   const { address } = await process.event('http')
   await process.event('running')

@@ -82,6 +82,8 @@ export class ProofWorld implements AsyncDisposable {
       http: '127.0.0.1:0',
       from: 'proof@example.org',
       'session-timeout': '6s',
+      // Other tests have worked on the same topics, under names of their own.
+      'take-over': true,
       ...settings,
     }
     const argv = Object.entries(flags).flatMap(([flag, value]) =>
