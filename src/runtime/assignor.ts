@@ -17,7 +17,8 @@ export function taskIdOf(group: string, partition: number): string {
 /**
  * Sticky and co-partitioned. Each sub-topology is spread evenly by itself (they cost different things), a task stays where
  * it was unless that member has more than its share, and who has fewest tasks in all takes the odd ones. The same
- * members in any order give the same assignment. Everybody is told who of those that answer questions has which task.
+ * members in any order give the same assignment. Everybody is told who of those that answer questions has which task, and
+ * which instance ids are used twice.
  */
 export function assignTasks(
   groups: readonly TaskGroup[],
@@ -25,10 +26,11 @@ export function assignTasks(
 ): ReadonlyMap<string, GroupAssignment> {
   const states = members
     .map(({ memberId, userData }) => {
-      const { tasks, http } = decodeMemberState(userData)
+      const { tasks, http, claim } = decodeMemberState(userData)
       return {
         id: memberId,
         http,
+        claim,
         had: new Set(tasks),
         ids: [] as string[],
         partitions: [] as TopicPartition[],
@@ -61,7 +63,8 @@ export function assignTasks(
   const instances = states.flatMap(({ http, ids }) =>
     http === undefined ? [] : [{ http, tasks: ids }],
   )
-  const userData = encodeInstances(instances)
+  const claims = states.flatMap(({ claim }) => claim ?? [])
+  const userData = encodeInstances(instances, claims)
   return new Map(states.map(({ id, partitions }) => [id, { partitions, userData }]))
 }
 

@@ -123,7 +123,8 @@ export class Streams {
       })
     })
     if (catalog === undefined) return undefined
-    const instances = new Instances(this.#options.advertisedHttp)
+    const { advertisedHttp, instanceId } = this.#options
+    const instances = new Instances(advertisedHttp, { instanceId, sinceMs: clock.nowMs() })
     const slots = new SinkSlots(concurrencyOf(this.#topology), clock, random)
     const worker = new Worker({
       options: this.#options,

@@ -56,3 +56,18 @@ test.each(['', 'null', '7', '{"instances":7}', '{"instances":[{"http":1},{"tasks
     expect(instances.ownerOf('send_0')).toBeUndefined()
   },
 )
+
+test('of two live owners of one instance id the older gives way, and nobody else', () => {
+  const older = new Instances('a:1', { instanceId: 'shared', sinceMs: 1000 })
+  const younger = new Instances('b:1', { instanceId: 'shared', sinceMs: 2000 })
+  const other = new Instances('c:1', { instanceId: 'other', sinceMs: 0 })
+  const members = [older, younger, other].map((each, index) =>
+    memberOf(`m-${index}`, each.memberState([])),
+  )
+
+  const { userData } = assignTasks(groups, members).get('m-0')!
+
+  expect(() => older.learn(userData)).toThrow(/instance id shared/)
+  expect(() => younger.learn(userData)).not.toThrow()
+  expect(() => other.learn(userData)).not.toThrow()
+})
