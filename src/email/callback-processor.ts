@@ -128,8 +128,11 @@ class CallbackStep {
     if (end !== null && end.requestedAtMs === original.requestedAtMs) {
       return this.#answerDuplicate(waiting, end)
     }
-    // An end that has not been known for so long has come and is forgotten, or comes too late to be waited for.
-    const late = this.#context.streamTimeMs > original.knownUntilMs + keptBeyondWindowMs
+    // An end that has not been known for so long has come and is forgotten, or comes too late to be waited for. So it is where
+    // a later request of that name has ended since: it was taken for a new one because the original had ended.
+    const superseded = end !== null && end.requestedAtMs > original.requestedAtMs
+    const late =
+      superseded || this.#context.streamTimeMs > original.knownUntilMs + keptBeyondWindowMs
     if (late || this.#outcome.waiting >= waitingMax) {
       const words = late ? 'UNKNOWN: no longer known' : 'UNKNOWN: too many duplicates wait for it'
       return this.#answerDuplicate(waiting, {

@@ -206,12 +206,13 @@ async function replay(
         key: record.key?.toString('utf8') ?? '',
         value: record.value,
       }))
+      const heardMs = (await store.backend.position())?.atMs ?? clock.nowMs()
       const isLast = batch.nextOffset >= (ends.get(key) ?? 0)
       await store.backend.apply(writes, {
         topicId: store.changelogTopicId,
         offset: batch.nextOffset,
         // On the way the disk has heard what was deleted until then, and no more.
-        atMs: isLast ? clock.nowMs() : (batch.records.at(-1)?.timestampMs ?? 0),
+        atMs: isLast ? clock.nowMs() : (batch.records.at(-1)?.timestampMs ?? heardMs),
       })
       store.position = batch.nextOffset
       records += writes.length

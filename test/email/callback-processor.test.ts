@@ -162,6 +162,16 @@ test('a duplicate of a request that was made again after the window waits for th
   expect(lines(end)).toEqual(['1 DUPLICATE FAILED REJECTED'])
 })
 
+test('a duplicate of an original whose name was taken again since does not wait for an end that has passed', () => {
+  const stage = new CallbackStage()
+  stage.read(emailSent({ callback: null, requestedAt: noonMs + windowMs + 1 }))
+  const original = { requestedAtMs: noonMs, knownUntilMs: noonMs + windowMs }
+
+  const answer = stage.read(duplicateRequest({ original, timestampMs: noonMs + 1 }))
+
+  expect(lines(answer)).toEqual(['1 DUPLICATE UNKNOWN: no longer known'])
+})
+
 test('the event id is the same on every replay and another for every cause', () => {
   const id = (offset: number) => new CallbackStage().read(emailSent(), { offset })[0]?.value.eventId
 
