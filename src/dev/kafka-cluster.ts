@@ -104,8 +104,9 @@ export class KafkaCluster {
       heapMb: this.#options.heapMb ?? 512,
     })
     this.#running.set(nodeId, server)
-    const port = portOf(node, 'PLAINTEXT')
-    await waitUntilReady(name, server, () => acceptsConnections(port, this.#clock), this.#clock)
+    // A broker opens its listeners one after the other.
+    for (const port of Object.values(node.listenerPorts))
+      await waitUntilReady(name, server, () => acceptsConnections(port, this.#clock), this.#clock)
   }
 
   /** A controlled shutdown: leadership moves first, where there is another broker to take it. */
