@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 import { afterAll, expect, inject, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { connectKafka } from '../../src/kafka/connect-kafka.ts'
@@ -44,37 +43,47 @@ function writeProgram(): string {
   return file
 }
 
+/** What a reader of committed records gets of both partitions. */
 async function firstLargeOrders(count: number): Promise<readonly string[]> {
-  const consumer = new Consumer({
-    ...client(),
-    groupId: `reader-${orders}`,
-    deserializers: stringDeserializers,
+  await using cluster = connectKafka({ ...client(), clock: systemClock, log: silentLogger })
+  const fetcher = cluster.createFetcher({
+    maxWaitMs: 100,
+    maxBytesPerPartition: 1e6,
+    maxBytes: 1e6,
   })
-  const stream = await consumer.consume({
-    topics: [`large-${orders}`],
-    mode: 'earliest',
-    isolationLevel: 1,
-  })
+  for (const partition of [0, 1]) fetcher.assign({ topic: `large-${orders}`, partition }, 0)
   const found: string[] = []
-  for await (const { key, value } of stream) {
-    found.push(`${key}: ${value}`)
-    if (found.length === count) break
+  while (found.length < count) {
+    await new Promise<void>(resolve => {
+      fetcher.onReady(resolve)
+    })
+    for (const { records } of fetcher.poll())
+      found.push(...records.map(({ key, value }) => `${String(key)}: ${String(value)}`))
   }
-  await consumer.close(true)
   return found
+}
+
+/** A producer that waits for the leaders of topics that have just been made. */
+async function publish(values: Readonly<Record<string, string>>): Promise<void> {
+  await using cluster = connectKafka({ ...client(), clock: systemClock, log: silentLogger })
+  const producer = cluster.createProducer({ transactionalId: orders, transactionTimeoutMs: 10_000 })
+  await producer.init()
+  await producer.send(
+    Object.entries(values).map(([key, value], index) => ({
+      topic: orders,
+      partition: index % 2,
+      key: Buffer.from(key),
+      value: Buffer.from(value),
+      headers: [],
+      timestampMs: Date.now(),
+    })),
+  )
+  await producer.commit()
 }
 
 test('the processor of docs/library.md runs against Kafka and drains on SIGTERM', async () => {
   await createTopics()
-  const producer = new Producer({ ...client(), serializers: stringSerializers })
-  await producer.send({
-    messages: [
-      { topic: orders, key: 'ada', value: '99' },
-      { topic: orders, key: 'bob', value: '100' },
-      { topic: orders, key: 'cyd', value: '2500' },
-    ],
-  })
-  await producer.close()
+  await publish({ ada: '99', bob: '100', cyd: '2500' })
   const program = spawn(process.execPath, [writeProgram()], {
     cwd: folder,
     env: { KAFKA: inject('kafkaBootstrapServers') },
