@@ -28,6 +28,8 @@ export function kafkaProperties(node: KafkaNode, cluster: readonly KafkaNode[]):
     'listener.security.protocol.map':
       'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     'log.dirs': node.dataDirectory,
+    // Records may be of any age; topics that forget say so themselves.
+    'log.retention.ms': '-1',
     'auto.create.topics.enable': 'false',
     'default.replication.factor': replicas,
     'min.insync.replicas': cluster.length > 2 ? '2' : '1',
