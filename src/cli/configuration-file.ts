@@ -2,11 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { describeError, StreamsError } from '../errors.ts'
 import { nearest } from './nearest.ts'
 import { settings, type Setting } from './settings.ts'
+import { isMap, kebabCase } from './structure.ts'
 
 const inFile: readonly Setting[] = Object.values<Setting>(settings).filter(
   setting => setting.path !== 'config',
 )
 const paths: ReadonlySet<string> = new Set(inFile.map(setting => setting.path))
+const structured: ReadonlySet<string> = new Set(
+  inFile.flatMap(setting => (setting.parser.structured ? [setting.path] : [])),
+)
 const shorthands: ReadonlyMap<string, string> = new Map(
   inFile.flatMap(setting =>
     setting.shorthand === undefined ? [] : [[setting.shorthand, setting.path]],
@@ -46,6 +50,11 @@ function flatten(
 ): void {
   for (const [key, value] of Object.entries(map)) {
     const path = parent + kebabCase(key)
+    if (structured.has(path)) {
+      if (values.has(path)) throw invalid(`${file}: ${path} stands there twice`)
+      values.set(path, JSON.stringify(value))
+      continue
+    }
     const target = isMap(value) ? undefined : paths.has(path) ? path : shorthands.get(path)
     if (target !== undefined) {
       if (values.has(target)) throw invalid(`${file}: ${target} stands there twice`)
@@ -89,14 +98,6 @@ function keysBelow(prefix: string): string[] {
     .filter(path => path.startsWith(prefix))
     .map(path => path.slice(prefix.length).split('.', 1)[0] ?? '')
   return [...new Set(names)]
-}
-
-function kebabCase(key: string): string {
-  return key.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function invalid(message: string): StreamsError {

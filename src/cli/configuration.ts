@@ -66,6 +66,7 @@ export async function resolveConfiguration(
 }
 
 function parseValue<T>(setting: Setting<T>, given: Given): T {
+  if (setting.parser.read !== undefined) return setting.parser.read(given.text, given.place)
   const value = setting.parser.parse(given.text)
   if (value !== undefined) return value
   const shown = setting.parser.show === undefined ? given.text : setting.parser.show(given.text)

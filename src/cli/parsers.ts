@@ -10,6 +10,10 @@ export interface Parser<T> {
   parse(text: string): T | undefined
   /** How a wrong value may be shown; undefined when it may not be shown at all. */
   readonly show?: (text: string) => string | undefined
+  /** A section of the file with maps and lists in it; its text is JSON. */
+  readonly structured?: true
+  /** Of a structured one: throws CONFIGURATION_INVALID, naming the place within it. */
+  readonly read?: (text: string, place: string) => T
 }
 
 export interface HostPort {
