@@ -1,5 +1,5 @@
 import type { TargetReply } from '../sinks/sink.ts'
-import type { EndKind, EffectPlan, TargetState } from './effect.ts'
+import type { EffectOrigin, EffectPlan, EndKind, TargetState } from './effect.ts'
 
 /** An attempt whose fate is not known: the dot may have been written. */
 export interface Doubt {
@@ -64,13 +64,15 @@ export interface Delivery {
   readonly decisions: readonly Decision[]
   readonly key: Buffer
   readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
+  /** Where it was read; kept by effects whose requests may end as dead letters. */
+  readonly origin?: EffectOrigin
   /** The request as it was read; emptied with an end that cannot be revised. */
   readonly payload: Buffer
 }
 
 export function newDelivery(
   plan: EffectPlan,
-  record: Pick<Delivery, 'key' | 'headers' | 'payload'>,
+  record: Pick<Delivery, 'key' | 'headers' | 'origin' | 'payload'>,
 ): Delivery {
   const { targets, ...rest } = plan
   return {
@@ -92,7 +94,13 @@ export function newDelivery(
     key: record.key,
     headers: record.headers,
     payload: record.payload,
+    ...(record.origin === undefined ? {} : { origin: placeOf(record.origin) }),
   }
+}
+
+/** A place may be given as the whole record that stood there. */
+function placeOf({ topic, partition, offset }: EffectOrigin): EffectOrigin {
+  return { topic, partition, offset }
 }
 
 export function pendingTargets(delivery: Delivery): string[] {

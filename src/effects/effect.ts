@@ -67,6 +67,29 @@ export interface EffectEnd<Request> {
   readonly revised: boolean
 }
 
+/** Why a request goes to the dead letters. */
+export interface DeadLetterReason {
+  /** Of the table in src/errors.ts. */
+  readonly code: string
+  readonly message: string
+}
+
+/** A record of the effect's input that could not be carried out: what was read, where it stood, and why it is here. */
+export interface EffectDeadLetter {
+  readonly key: Buffer
+  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
+  readonly payload: Buffer
+  readonly origin: EffectOrigin
+  readonly reason: DeadLetterReason
+}
+
+/** Where an input record stood. */
+export interface EffectOrigin {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
 /** A record the effect forwards, to the named child. */
 export interface EffectOutput {
   readonly to: string
@@ -82,8 +105,10 @@ export interface EffectDefinition<Request = unknown> {
   /** Of the bytes that the input topic carries; they are kept untouched until the request has ended. */
   readonly request: Serde<Request>
   readonly plan: (request: Request, record: EffectRecord) => EffectPlan
-  /** The outcome record of an end. */
-  readonly output: (end: EffectEnd<Request>) => EffectOutput
+  /** The outcome record of an end; null for an end that nobody is told of. */
+  readonly output: (end: EffectEnd<Request>) => EffectOutput | null
+  /** Why a request goes to the dead letters with this end, its bytes untouched, beside the outcome record if there is one; null: it does not. @default never */
+  readonly deadLetter?: (end: EffectEnd<Request>) => DeadLetterReason | null
   /**
    * The record that answers a request whose identity is still open with the request `open`; null for none. It is not carried
    * out and has no end of its own. A request whose identity has ended is another one when it was first seen at another time.

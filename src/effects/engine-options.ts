@@ -3,7 +3,7 @@ import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { KeyValueStore } from '../state/store.ts'
 import type { Delivery } from './delivery.ts'
-import type { EffectDefinition, EffectOutput } from './effect.ts'
+import type { EffectDeadLetter, EffectDefinition, EffectOrigin, EffectOutput } from './effect.ts'
 import type { Fact } from './flights.ts'
 import type { AttemptAddress, Journal } from './journal.ts'
 import type { SinkSlots } from './sink-slots.ts'
@@ -25,6 +25,7 @@ export interface EffectInput<Request> {
   readonly timestampMs: number
   readonly key: Buffer
   readonly headers: Delivery['headers']
+  readonly origin: EffectOrigin
   readonly payload: Buffer
 }
 
@@ -45,6 +46,8 @@ export interface EngineOptions<Request> {
   readonly wake: () => void
   /** A fact that came after `close`: for whoever owns the request now. */
   readonly onLateFact: (fact: Fact) => void
+  /** Writes into the active cycle, like `Emit`. */
+  readonly deadLetter: (letter: EffectDeadLetter) => void
   /** Counts ends and tries by outcome. */
   readonly count: (what: 'outcome' | 'end', kind: string) => void
 }

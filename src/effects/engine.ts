@@ -154,9 +154,9 @@ export class EffectEngine<Request> {
     }
     // Replays never come this far (`reread: 'skip'`): first seen at another time, it is another request of that name.
     if (store.get(endedKey(plan.identity))?.plan.firstSeenMs === plan.firstSeenMs) return
-    const { key, headers, payload } = input
+    const { key, headers, payload, origin } = input
     this.#writer.write(
-      newDelivery(plan, { key, headers, payload }),
+      newDelivery(plan, { key, headers, payload, ...(definition.deadLetter ? { origin } : {}) }),
       { kind: 'accepted', nowMs: clock.nowMs() },
       emit,
       input.request,

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { decisionText, type Delivery } from './delivery.ts'
 import { deliver, type DeliveryEvent, type RetryPolicy } from './delivery-machine.ts'
 import type { EffectEnd, EndKind } from './effect.ts'
@@ -36,8 +37,19 @@ export class OutboxWriter<Request> {
     if (end === null) return true
     count('end', end)
     const known = request ?? definition.request.deserialize(delivery.payload)
-    emit(definition.output(this.#end(delivery, end, known)))
+    const ended = this.#end(delivery, end, known)
+    const output = definition.output(ended)
+    if (output !== null) emit(output)
+    this.#toDeadLetters(delivery, ended)
     return true
+  }
+
+  #toDeadLetters({ key, headers, payload, origin }: Delivery, end: EffectEnd<Request>): void {
+    const { definition, deadLetter } = this.#options
+    const reason = definition.deadLetter?.(end) ?? null
+    if (reason === null) return
+    assert(origin !== undefined, 'an effect with dead letters keeps the origin of its requests')
+    deadLetter({ key, headers, payload, origin, reason })
   }
 
   /** An in-doubt end keeps the request's bytes: it may be revised, and then even sent. */

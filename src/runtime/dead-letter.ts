@@ -1,11 +1,27 @@
 import { hash } from 'node:crypto'
 
+import type { DeadLetterReason } from '../effects/effect.ts'
 import type { ConsumedRecord, Header, ProducedRecord } from './ports.ts'
+import type { TaskContext } from './task-context.ts'
 
-/** Why a record could not be processed. */
-export interface DeadLetterReason {
-  readonly code: string
-  readonly message: string
+/** What a dead letter keeps of the record that it was. */
+type FailedRecord = Omit<ConsumedRecord, 'timestampMs'>
+
+/** Writes a dead letter into the active cycle, counts it and tells a person. */
+export function toDeadLetters(
+  context: Pick<TaskContext, 'topology' | 'catalog' | 'clock' | 'activeCycle' | 'metrics' | 'log'>,
+  record: FailedRecord,
+  reason: DeadLetterReason,
+): void {
+  const { catalog, clock, metrics, log } = context
+  const { topic, partition, offset } = record
+  const { deadLetterTopic } = context.topology
+  const partitions = catalog.partitions(deadLetterTopic)
+  context
+    .activeCycle()
+    .produce(deadLetter(deadLetterTopic, partitions, record, reason, clock.nowMs()))
+  metrics.deadLetters.labels({ code: reason.code }).inc()
+  log.warn({ event: 'dead-letter', topic, partition, offset, code: reason.code }, reason.message)
 }
 
 const text = (key: string, value: string | number): Header => ({
@@ -17,7 +33,7 @@ const text = (key: string, value: string | number): Header => ({
 export function deadLetter(
   topic: string,
   partitions: number,
-  record: ConsumedRecord,
+  record: FailedRecord,
   reason: DeadLetterReason,
   failedAtMs: number,
 ): ProducedRecord {
@@ -41,7 +57,7 @@ export function deadLetter(
 }
 
 /** W3C Trace Context: carried if there is one, else made from the record's place, the same on every replay. */
-function traceHeaders({ topic, partition, offset, headers }: ConsumedRecord): Header[] {
+function traceHeaders({ topic, partition, offset, headers }: FailedRecord): Header[] {
   if (headers.some(each => each.key === 'traceparent')) return []
   const digest = hash('sha256', `${topic}/${partition}/${offset}`)
   return [text('traceparent', `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`)]

@@ -19,11 +19,11 @@ export class RuntimeMetrics {
   readonly deadLetters: MetricFamily<'code', Counter>
   readonly lag: MetricFamily<'topic' | 'partition', Gauge>
   readonly retentionUsed: MetricFamily<'topic' | 'partition', Gauge>
-  readonly outcomes: MetricFamily<'outcome', Counter>
-  readonly ends: MetricFamily<'end', Counter>
-  readonly inDoubt: Gauge
-  readonly retriesWaiting: Gauge
-  readonly openRequests: Gauge
+  readonly outcomes: MetricFamily<'effect' | 'outcome', Counter>
+  readonly ends: MetricFamily<'effect' | 'end', Counter>
+  readonly inDoubt: MetricFamily<'effect', Gauge>
+  readonly retriesWaiting: MetricFamily<'effect', Gauge>
+  readonly openRequests: MetricFamily<'effect', Gauge>
   readonly commitDuration: Histogram
   readonly commitFailures: MetricFamily<'code', Counter>
   readonly restoreRemaining: MetricFamily<'task' | 'store', Gauge>
@@ -57,20 +57,24 @@ export class RuntimeMetrics {
       ['topic', 'partition'],
     )
     this.outcomes = registry.counter('mailonce_sends_total', 'Tries by what came of them.', [
+      'effect',
       'outcome',
     ])
     this.ends = registry.counter('mailonce_requests_ended_total', 'Requests by how they ended.', [
+      'effect',
       'end',
     ])
-    this.inDoubt = registry
-      .gauge('mailonce_in_doubt', 'Attempts whose fate is unknown now.', [])
-      .labels({})
-    this.retriesWaiting = registry
-      .gauge('mailonce_retries_waiting', 'Requests that wait for a time.', [])
-      .labels({})
-    this.openRequests = registry
-      .gauge('mailonce_open_requests', 'Requests not yet ended.', [])
-      .labels({})
+    this.inDoubt = registry.gauge('mailonce_in_doubt', 'Attempts whose fate is unknown now.', [
+      'effect',
+    ])
+    this.retriesWaiting = registry.gauge(
+      'mailonce_retries_waiting',
+      'Requests that wait for a time.',
+      ['effect'],
+    )
+    this.openRequests = registry.gauge('mailonce_open_requests', 'Requests not yet ended.', [
+      'effect',
+    ])
     this.commitDuration = registry
       .histogram(
         'mailonce_commit_duration_ms',

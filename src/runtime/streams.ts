@@ -125,7 +125,7 @@ export class Streams {
     if (catalog === undefined) return undefined
     const { advertisedHttp, instanceId } = this.#options
     const instances = new Instances(advertisedHttp, { instanceId, sinceMs: clock.nowMs() })
-    const slots = new SinkSlots(concurrencyOf(this.#topology), clock, random)
+    const slots = sinkSlots(this.#topology, clock, random)
     const worker = new Worker({
       options: this.#options,
       index: 0,
@@ -212,34 +212,49 @@ export class Streams {
     for (const { bytes, ...labels } of sizes) this.metrics.storeBytes.labels(labels).set(bytes)
     this.metrics.lag.clear()
     const states = new Map<string, number>()
-    const totals = { inDoubt: 0, waiting: 0, open: 0 }
+    const totals = new Map<string, { inDoubt: number; waiting: number; open: number }>()
     for (const task of tasks) {
       states.set(task.state, (states.get(task.state) ?? 0) + 1)
       for (const [topic, queue] of task.queues)
         this.metrics.lag
           .labels({ topic, partition: task.partition })
           .set(Math.max(0, queue.highWatermark - queue.position))
-      for (const engine of task.engines.values()) {
-        const counts = engine.counts()
-        totals.inDoubt += counts.inDoubt
-        totals.waiting += counts.waiting
-        totals.open += counts.open
+      for (const [effect, engine] of task.engines) {
+        const { inDoubt, waiting, open } = engine.counts()
+        const sum = totals.get(effect) ?? { inDoubt: 0, waiting: 0, open: 0 }
+        totals.set(effect, {
+          inDoubt: sum.inDoubt + inDoubt,
+          waiting: sum.waiting + waiting,
+          open: sum.open + open,
+        })
       }
     }
     for (const state of ['restoring', 'running'])
       this.metrics.tasks.labels({ state }).set(states.get(state) ?? 0)
-    this.metrics.inDoubt.set(totals.inDoubt)
-    this.metrics.retriesWaiting.set(totals.waiting)
-    this.metrics.openRequests.set(totals.open)
+    for (const node of this.#topology.nodes) {
+      if (node.kind !== 'effect') continue
+      const sum = totals.get(node.name)
+      const labels = { effect: node.name }
+      this.metrics.inDoubt.labels(labels).set(sum?.inDoubt ?? 0)
+      this.metrics.retriesWaiting.labels(labels).set(sum?.waiting ?? 0)
+      this.metrics.openRequests.labels(labels).set(sum?.open ?? 0)
+    }
   }
 }
 
-/** The tries that may be under way at once; effects of one instance share them. */
-function concurrencyOf(topology: Topology): number {
-  const limits = topology.nodes.flatMap(node =>
-    node.kind === 'effect' ? [(node.definition as EffectDefinition).sink.concurrencyMax] : [],
-  )
-  return Math.max(1, ...limits)
+/** The tries that may be under way at once, for each effect: a sink that is out of reach holds up no other. */
+function sinkSlots(
+  topology: Topology,
+  clock: Clock,
+  random: Random,
+): ReadonlyMap<string, SinkSlots> {
+  const slots = new Map<string, SinkSlots>()
+  for (const node of topology.nodes) {
+    if (node.kind !== 'effect') continue
+    const { concurrencyMax } = (node.definition as EffectDefinition).sink
+    slots.set(node.name, new SinkSlots(concurrencyMax, clock, random))
+  }
+  return slots
 }
 
 function sizesOf(task: Task): Promise<{ task: string; store: string; bytes: number }>[] {

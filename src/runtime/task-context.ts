@@ -31,8 +31,8 @@ export interface TaskContext {
   readonly acceptLostState: boolean
   /** Records that this instance does not trust. */
   readonly suspicion: Suspicion
-  /** One for each sink, shared by all tasks of the instance. */
-  readonly slots: SinkSlots
+  /** By effect; all tasks of the instance share them. */
+  readonly slots: ReadonlyMap<string, SinkSlots>
   /** Begins the tokens of attempts; no other life of any instance has it. */
   readonly incarnation: string
   /** The cycle that is being filled. */

@@ -162,7 +162,8 @@ export class TaskGraph {
     return {
       accept: record => {
         const { raw } = record
-        if (raw === undefined)
+        const { origin } = environment
+        if (raw === undefined || origin === undefined)
           throw new StreamsError(
             'TOPOLOGY_INVALID',
             `the effect '${node.name}' must stand right below its source: it keeps the bytes it was given`,
@@ -173,6 +174,7 @@ export class TaskGraph {
             timestampMs: record.timestampMs,
             key: raw.keyBytes ?? Buffer.alloc(0),
             headers: record.headers,
+            origin,
             payload: raw.valueBytes,
           },
           emit,

@@ -9,7 +9,7 @@ import type {
   SourceNode,
   StreamRecord,
 } from '../topology/topology.ts'
-import { deadLetter } from './dead-letter.ts'
+import { toDeadLetters } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { ConsumedRecord } from './ports.ts'
 import type { RecordRange } from './processing-marks.ts'
@@ -261,27 +261,8 @@ export class TaskProcessing {
   }
 
   #toDeadLetters(record: ConsumedRecord, error: StreamsError): void {
-    const { context } = this.#task
-    const { topic, partition, offset } = record
-    const { deadLetterTopic } = context.topology
     const reason = { code: error.code, message: describeError(error) }
-    const nowMs = context.clock.nowMs()
-    context
-      .activeCycle()
-      .produce(
-        deadLetter(
-          deadLetterTopic,
-          context.catalog.partitions(deadLetterTopic),
-          record,
-          reason,
-          nowMs,
-        ),
-      )
-    context.metrics.deadLetters.labels({ code: error.code }).inc()
-    context.log.warn(
-      { event: 'dead-letter', topic, partition, offset, code: error.code },
-      describeError(error),
-    )
+    toDeadLetters(this.#task.context, record, reason)
   }
 }
 

@@ -9,6 +9,7 @@ import type { EffectNode, SinkNode, StreamRecord, SubTopology } from '../topolog
 import { partitionForKey } from '../topology/partitioner.ts'
 import { taskIdOf } from './assignor.ts'
 import type { ChangelogMark } from './commit-metadata.ts'
+import { toDeadLetters } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
 import type {
   FetchedBatch,
@@ -142,7 +143,7 @@ export class Task {
       const engine = new EffectEngine({
         definition,
         store: outboxOf(() => this.stores.get(node.store.name)!),
-        slots: context.slots,
+        slots: context.slots.get(node.name)!,
         journal: context.journal,
         clock: context.clock,
         random: context.random,
@@ -152,10 +153,12 @@ export class Task {
         address,
         wake: context.wake,
         onLateFact: fact => context.onLateFact(address, fact),
+        deadLetter: ({ key, headers, payload, origin, reason }) =>
+          toDeadLetters(context, { ...origin, key, headers, value: payload }, reason),
         count: (what, kind) =>
           what === 'end'
-            ? context.metrics.ends.labels({ end: kind }).inc()
-            : context.metrics.outcomes.labels({ outcome: kind }).inc(),
+            ? context.metrics.ends.labels({ effect: node.name, end: kind }).inc()
+            : context.metrics.outcomes.labels({ effect: node.name, outcome: kind }).inc(),
       })
       this.engines.set(node.name, engine)
     }

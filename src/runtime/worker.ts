@@ -104,7 +104,7 @@ export class Worker {
     this.#member.onChange(this.#wake.wake)
     this.#fetcher = cluster.createFetcher(options.fetch)
     this.#fetcher.onReady(this.#wake.wake)
-    context.slots.onFree(this.#wake.wake)
+    for (const slots of context.slots.values()) slots.onFree(this.#wake.wake)
     this.#owned = new OwnedTasks(this.#context, this.#fetcher)
     this.#feed = new InputFeed(this.#fetcher, this.#owned)
   }

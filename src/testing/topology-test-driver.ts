@@ -1,4 +1,4 @@
-import type { EffectDefinition, EffectEnd } from '../effects/effect.ts'
+import type { DeadLetterReason, EffectDefinition, EffectEnd } from '../effects/effect.ts'
 import type { EffectInput } from '../effects/engine-options.ts'
 import { StreamsError } from '../errors.ts'
 import { deadLetter } from '../runtime/dead-letter.ts'
@@ -166,7 +166,12 @@ export class TopologyTestDriver {
         open.filter(each => each !== input),
       )
       const definition = node.definition as EffectDefinition
-      this.#write(task, task.emit(node, definition.output(this.#endOf(node, input, end))))
+      const ended = this.#endOf(node, input, end)
+      const output = definition.output(ended)
+      if (output !== null) this.#write(task, task.emit(node, output))
+      const reason = definition.deadLetter?.(ended) ?? null
+      if (reason !== null)
+        this.#toDeadLetters({ ...input, ...input.origin, value: input.payload }, reason)
       this.#settle()
       return
     }
@@ -232,7 +237,8 @@ export class TopologyTestDriver {
         for (const source of task.subTopology.sources) {
           if (topicName(this.#applicationId, source.topic) !== record.topic) continue
           const result = task.process(source, record)
-          if (result instanceof StreamsError) this.#toDeadLetters(record, result)
+          if (result instanceof StreamsError)
+            this.#toDeadLetters(record, { code: result.code, message: result.message })
           else this.#write(task, result)
         }
       }
@@ -254,9 +260,8 @@ export class TopologyTestDriver {
     }
   }
 
-  #toDeadLetters(record: ConsumedRecord, error: StreamsError): void {
+  #toDeadLetters(record: ConsumedRecord, reason: DeadLetterReason): void {
     const { deadLetterTopic } = this.#topology
-    const reason = { code: error.code, message: error.message }
     this.#append(deadLetter(deadLetterTopic, this.#partitions, record, reason, this.nowMs))
   }
 }

@@ -1,5 +1,5 @@
 import type { Delivery } from '../../src/effects/delivery.ts'
-import type { EffectDefinition, EffectPlan } from '../../src/effects/effect.ts'
+import type { EffectDeadLetter, EffectDefinition, EffectPlan } from '../../src/effects/effect.ts'
 import { EffectEngine } from '../../src/effects/engine.ts'
 import { type Fact, momentOf } from '../../src/effects/flights.ts'
 import { type EffectCommand, endedKey, openKey, outboxStore } from '../../src/effects/outbox.ts'
@@ -35,6 +35,7 @@ function definitionOf(
     }),
     output: end => {
       details.push(end.detail)
+      if (end.identity.startsWith('untold')) return null
       return {
         to: 'ends',
         key: end.key,
@@ -43,6 +44,8 @@ function definitionOf(
         timestampMs: end.atMs,
       }
     },
+    deadLetter: ({ kind, reply }) =>
+      kind === 'refused' ? { code: 'REFUSED', message: reply } : null,
     repeated: (request, record, open) => ({
       to: 'repeats',
       key: Buffer.from('repeat'),
@@ -76,6 +79,8 @@ export class EngineWorld {
   /** What was forwarded in cycles that committed. */
   readonly committed: string[] = []
   readonly lateFacts: Fact[] = []
+  /** In the order in which they were written, whatever became of the cycle. */
+  readonly deadLetters: EffectDeadLetter[] = []
   /** Of every end that was forwarded. */
   readonly details: string[] = []
   /** Lines of level info. */
@@ -83,6 +88,7 @@ export class EngineWorld {
   readonly #requestSerde: Serde<string>
   engine: EffectEngine<string>
   #lives = 0
+  #inputs = 0
   #offset = 0
   #emitted: string[] = []
   #committing: string[] = []
@@ -122,7 +128,11 @@ export class EngineWorld {
     const payload = Buffer.from(JSON.stringify(plan))
     const timestampMs = plan.firstSeenMs ?? 0
     const request = payload.toString()
-    this.engine.accept({ request, timestampMs, key: payload, headers: [], payload }, this.emit)
+    const origin = { topic: 'input', partition: 3, offset: (this.#inputs += 1) }
+    this.engine.accept(
+      { request, timestampMs, key: payload, headers: [], payload, origin },
+      this.emit,
+    )
   }
 
   async evidence(identity: string, token: string, outcome: OutcomeKind): Promise<void> {
@@ -237,6 +247,7 @@ export class EngineWorld {
       address: { topic: 'commands', partition: 3 },
       wake: () => undefined,
       onLateFact: fact => this.lateFacts.push(fact),
+      deadLetter: letter => this.deadLetters.push(letter),
       count: () => undefined,
     })
   }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import type { EffectEnd, EndKind, TargetState } from '../../src/effects/effect.ts'
 import { originHeaders } from '../../src/email/record-headers.ts'
@@ -19,7 +20,7 @@ const callback = { context: { order: '7' }, url: null }
 const place = { partition: 3, offset: 9, timestampMs: noonMs - 50 }
 
 function endOf(kind: EndKind, fields: Partial<EffectEnd<EmailRequested>> = {}) {
-  return effect.output({
+  const output = effect.output({
     kind,
     identity: 'billing\0r-1',
     request: emailRequested({ callback }),
@@ -35,6 +36,8 @@ function endOf(kind: EndKind, fields: Partial<EffectEnd<EmailRequested>> = {}) {
     revised: false,
     ...fields,
   })
+  assert(output !== null)
+  return output
 }
 
 test('each distinct address of to, cc and bcc is a target, as written', () => {

@@ -192,7 +192,12 @@ export class TaskWorld {
       journal: disk.openJournal(process),
       acceptLostState: false,
       suspicion: new Suspicion(noProcessingMarks, silentLogger),
-      slots: new SinkSlots(1, process.clock, simulation.random),
+      slots: new Map(
+        topology.nodes.map(({ name }) => [
+          name,
+          new SinkSlots(1, process.clock, simulation.random),
+        ]),
+      ),
       incarnation: 'test',
       activeCycle: () => this.cycle,
       wake: () => undefined,
