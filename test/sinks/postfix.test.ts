@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { composeMail } from '../../src/sinks/compose-mail.ts'
+import { SmtpSink } from '../../src/sinks/smtp-sink.ts'
+import type { SmtpSinkOptions } from '../../src/sinks/smtp-options.ts'
+import type { PostfixDoor } from '../support/postfix/configuration.ts'
+import { Postfix, postfixMissing } from '../support/postfix/postfix.ts'
+import { attemptOf, failed, firstSeenMs, mailRequest, prepared } from './mail-fixture.ts'
+
+const heldProcess = fileURLToPath(new URL('held-process.ts', import.meta.url))
+
+describe.skipIf(postfixMissing !== null)(`Postfix (${postfixMissing ?? 'a real one'})`, () => {
+  let postfix: Postfix
+  beforeAll(async () => {
+    postfix = await Postfix.start()
+  })
+  afterAll(async () => {
+    await postfix[Symbol.asyncDispose]()
+  })
+
+  const from = 'default@example.org'
+  const sinkTo = (door: PostfixDoor, change: Partial<SmtpSinkOptions> = {}): SmtpSink =>
+    new SmtpSink({ url: postfix.url(door), from, ...change })
+
+  test.each<{ door: PostfixDoor; how: string }>([
+    { door: 'plain', how: 'in clear text' },
+    { door: 'starttls', how: 'over STARTTLS' },
+  ])('delivers what was composed, byte for byte, $how', async ({ door }) => {
+    await using sink = sinkTo(door)
+    const change = {
+      requestId: `bytes-${door}`,
+      subject: 'Grüße 🎉',
+      text: '.\n..dots\nwörds\n'.concat('long '.repeat(3000)),
+      html: '<p>ü</p>',
+      attachments: [
+        { filename: 'Übersicht.bin', contentType: 'application/x-bin', content: allBytes },
+      ],
+    }
+
+    const attempt = await prepared(sink, attemptOf(change))
+    const outcome = await attempt.perform(() => true)
+    const [mail] = await postfix.delivered(attempt.messageId)
+
+    const { bytes } = await composeMail(mailRequest(change), firstSeenMs, from)
+    expect(outcome).toMatchObject({ kind: 'done', reply: expect.stringMatching(/^250 2\.0\.0 /) })
+    expect(mail?.message).toBe(bytes.toString('latin1'))
+  })
+
+  test('learns of each recipient before the dot, and the others get the mail', async () => {
+    await using sink = sinkTo('plain')
+    const to = ['ann@example.com', 'refused@example.com', 'deferred@example.com']
+
+    const attempt = await prepared(sink, attemptOf({ requestId: 'fates', to }))
+    await attempt.perform(() => true)
+
+    expect(attempt.accepted).toEqual(['ann@example.com'])
+    expect(attempt.refused).toMatchObject([
+      { target: 'refused@example.com', reply: expect.stringMatching(/^550 5\.1\.1 .*no such/) },
+    ])
+    expect(attempt.deferred).toMatchObject([
+      { target: 'deferred@example.com', reply: expect.stringMatching(/^450 4\.2\.0 .*later/) },
+    ])
+    const mails = await postfix.delivered(attempt.messageId)
+    expect(mails.map(({ recipient }) => recipient)).toEqual(['ann@example.com'])
+  })
+
+  test('an abandoned hold, a refused one and a killed one deliver nothing', async () => {
+    const linesBefore = postfix.log.length
+    const mailsBefore = (await postfix.mails()).length
+    await using sink = sinkTo('plain')
+    const abandoned = await prepared(sink, attemptOf({ requestId: 'abandoned' }))
+    const late = await prepared(sink, attemptOf({ requestId: 'late' }))
+    const child = spawn(process.execPath, [heldProcess, postfix.url('plain')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+
+    abandoned.abandon()
+    await late.perform(() => false)
+    child.kill('SIGKILL')
+    // After a dot it would be END-OF-MESSAGE.
+    await postfix.untilLog(/lost connection after DATA/, { from: linesBefore, count: 3 })
+
+    expect(postfix.log.slice(linesBefore).filter(line => takenLine.test(line))).toEqual([])
+    expect(await postfix.mails()).toHaveLength(mailsBefore)
+  })
+
+  test('the next mail on the connection of a refused envelope goes out under the sender of its own', async () => {
+    const linesBefore = postfix.log.length
+    await using sink = sinkTo('plain', { connectionsMax: 1 })
+    const refused = await failed(
+      sink,
+      attemptOf({ requestId: 'refused', from: 'first@example.org', to: ['refused@example.com'] }),
+    )
+    const unwelcome = await failed(
+      sink,
+      attemptOf({ requestId: 'unwelcome', from: 'unwelcome@example.org' }),
+    )
+
+    const second = await prepared(
+      sink,
+      attemptOf({ requestId: 'second', from: 'second@example.org' }),
+    )
+    await second.perform(() => true)
+    await postfix.delivered(second.messageId)
+
+    const taken = postfix.log.slice(linesBefore).filter(line => takenLine.test(line))
+    expect(refused.refused).toMatchObject([{ reply: expect.stringMatching(/^550 5\.1\.1 /) }])
+    expect(unwelcome.refused).toMatchObject([{ reply: expect.stringMatching(/^550 5\.7\.1 /) }])
+    expect(taken.map(line => takenLine.exec(line)?.[1])).toEqual(['<second@example.org>'])
+  })
+})
+
+const allBytes = Buffer.from(Array.from({ length: 1024 }, (_, at) => at % 256))
+
+/** Postfix has taken a message into its queue. */
+const takenLine = /qmgr\[\d+\]: \w+: from=(.*), size=/
