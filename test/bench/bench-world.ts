@@ -2,27 +2,32 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { Admin } from '@platformatic/kafka'
 import { systemClock } from '../../src/clock.ts'
-import { createTopics } from '../../src/cli/create-topics.ts'
 import { openSerdes } from '../../src/cli/open-serdes.ts'
+import { topicSpecifications } from '../../src/cli/topic-specifications.ts'
 import { DevEnvironment } from '../../src/dev/dev-environment.ts'
 import { schemaText, schemaTopics, subjectOf } from '../../src/email/schemas.ts'
+import { topicNames } from '../../src/email/topic-names.ts'
 import type { EmailSerdes } from '../../src/email/topics.ts'
 import { connectKafka } from '../../src/kafka/connect-kafka.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { KafkaCluster } from '../../src/runtime/ports.ts'
 
-/** A fresh environment with topics and schemas, for one scenario. */
+/** A fresh environment with schemas, and all topics but the first, for one scenario. */
 export interface BenchWorld extends AsyncDisposable {
   readonly kafka: string
   readonly registryUrl: string
   readonly cluster: KafkaCluster
   readonly serdes: EmailSerdes
+  /** Of `email.requested-value`. */
+  readonly schemaId: number
   /** For state directories and files of this run. */
   readonly directory: string
 }
 
+export const partitions = 6
 const dayMs = 24 * 3_600_000
 
 export async function openBenchWorld(): Promise<BenchWorld> {
@@ -34,7 +39,10 @@ export async function openBenchWorld(): Promise<BenchWorld> {
   resources.defer(() => rm(directory, { recursive: true, force: true }))
   const kafka = environment.kafka.bootstrapServers()
   const cluster = resources.use(connectTo(kafka))
-  await createTopics({ admin: cluster.admin, dedupWindowMs: 7 * dayMs, print: () => undefined })
+  const specifications = topicSpecifications({ dedupWindowMs: 7 * dayMs, partitions })
+  await cluster.admin.createTopics(
+    specifications.filter(each => each.name !== topicNames.requested),
+  )
   const cacheFile = join(directory, 'schemas.json')
   const registry = await SchemaRegistry.open({
     url: environment.registryUrl,
@@ -42,6 +50,10 @@ export async function openBenchWorld(): Promise<BenchWorld> {
     cacheFile,
   })
   for (const topic of schemaTopics) await registry.register(subjectOf(topic), schemaText(topic))
+  const schemaId = await registry.idOf(
+    subjectOf(topicNames.requested),
+    schemaText(topicNames.requested),
+  )
   const registryUrl = environment.registryUrl
   const serdes = await openSerdes({ registryUrl, cacheFile, clock: systemClock })
   const parts = resources.move()
@@ -50,9 +62,22 @@ export async function openBenchWorld(): Promise<BenchWorld> {
     registryUrl,
     cluster,
     serdes,
+    schemaId,
     directory,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+/** A topic of this run alone. */
+export function createTopic({ cluster }: BenchWorld, name: string): Promise<void> {
+  return cluster.admin.createTopics([{ name, partitions, configs: {} }])
+}
+
+/** Topics of a run that is over: their disk is needed for the next. */
+export async function deleteTopics(kafka: string, names: readonly string[]): Promise<void> {
+  const admin = new Admin({ clientId: 'mailonce-bench', bootstrapBrokers: kafka.split(',') })
+  await admin.deleteTopics({ topics: [...names] })
+  await admin.close()
 }
 
 export function connectTo(kafka: string): KafkaCluster {

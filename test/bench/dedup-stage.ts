@@ -1,32 +1,95 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import assert from 'node:assert/strict'
 
-import type { Scenario } from './scenario.ts'
-import { openBenchWorld } from './bench-world.ts'
+import { topicNames } from '../../src/email/topic-names.ts'
+import {
+  type BenchWorld,
+  createTopic,
+  deleteTopics,
+  openBenchWorld,
+  partitions,
+} from './bench-world.ts'
+import { DedupProcess } from './dedup-process.ts'
 import { loadRequests } from './load-requests.ts'
+import { kafkaStreams } from './peers.ts'
+import type { Figures, Scenario, ScenarioOptions } from './scenario.ts'
 
-const program = fileURLToPath(new URL('dedup-worker.ts', import.meta.url))
+const compared = [
+  'recordsPerSecond',
+  'recordsPerSecondSecondHalf',
+  'cpuMicrosPerRecord',
+  'cpuMicrosPerRecordSecondHalf',
+  'maxRssMb',
+]
+const peersGuarantee = { 'exactly-once': 'exactly_once_v2', 'at-least-once': 'at_least_once' }
 
-/** The dedup stage alone: exactly-once, RocksDB store with changelog, Avro in and out, 600-byte texts, 10 % duplicates. */
+/** The dedup stage alone: RocksDB store with changelog, Avro in and out, 600-byte texts, 10 % duplicates. */
 export const dedupStage: Scenario = {
   name: 'dedup',
   what: 'dedup stage, one worker',
-  run: async ({ records, nodeFlags, runs }) => {
-    await using world = await openBenchWorld()
-    await loadRequests(world, { records, duplicatePercent: 10, textBytes: 600 })
-    const results: Record<string, number>[] = []
-    for (let run = 0; run < runs; run += 1) {
-      const { stdout } = await promisify(execFile)(process.execPath, [
-        ...nodeFlags,
-        program,
-        world.kafka,
-        world.registryUrl,
-        world.directory,
-        String(records),
-      ])
-      results.push(JSON.parse(stdout) as Record<string, number>)
-    }
-    return results
+  open: async options => {
+    await using resources = new AsyncDisposableStack()
+    const world = resources.use(await openBenchWorld())
+    const different = await load(world, options)
+    const contenders = [{ name: 'mailonce', run: () => ours(world, options, different) }]
+    if (options.againstPeers)
+      contenders.push({ name: 'kafka-streams', run: () => theirs(world, options, different) })
+    const parts = resources.move()
+    return { contenders, compared, [Symbol.asyncDispose]: () => parts.disposeAsync() }
   },
+}
+
+/** The peer writes what both read; returns how many requests are different. */
+async function load(world: BenchWorld, options: ScenarioOptions): Promise<number> {
+  const { records, againstPeers } = options
+  if (againstPeers) {
+    const { unique } = await kafkaStreams('load', world.kafka, {
+      topic: topicNames.requested,
+      partitions,
+      records,
+      'schema-id': world.schemaId,
+    })
+    return unique!
+  }
+  await createTopic(world, topicNames.requested)
+  return loadRequests(world, { records, duplicatePercent: 10, textBytes: 600 })
+}
+
+async function ours(
+  world: BenchWorld,
+  options: ScenarioOptions,
+  different: number,
+): Promise<Figures> {
+  await using worker = new DedupProcess(world, options.records, options)
+  await createTopic(world, worker.output)
+  const figures = await worker.line()
+  if (options.againstPeers) await check(world, worker.output, different)
+  await deleteTopics(world.kafka, worker.topics)
+  return figures
+}
+
+async function theirs(
+  world: BenchWorld,
+  options: ScenarioOptions,
+  different: number,
+): Promise<Figures> {
+  const output = 'peer-out'
+  const line = await kafkaStreams('dedup', world.kafka, {
+    in: topicNames.requested,
+    out: output,
+    records: options.records,
+    guarantee: peersGuarantee[options.guarantee],
+    'schema-id': world.schemaId,
+  })
+  await check(world, output, different)
+  await deleteTopics(world.kafka, [output])
+  return Object.fromEntries(['records', ...compared].map(name => [name, line[name]!]))
+}
+
+/** A speed that loses or repeats something is none. */
+async function check({ kafka }: BenchWorld, topic: string, different: number): Promise<void> {
+  const { records, differentKeys, repeats } = await kafkaStreams('count', kafka, { topic })
+  assert.deepEqual(
+    { records, differentKeys, repeats },
+    { records: different, differentKeys: different, repeats: 0 },
+  )
 }

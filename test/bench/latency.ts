@@ -1,8 +1,9 @@
 import { CountingSmtpProcess } from '../support/smtp/counting-smtp-process.ts'
-import { openBenchWorld } from './bench-world.ts'
+import { topicNames } from '../../src/email/topic-names.ts'
+import { createTopic, openBenchWorld } from './bench-world.ts'
 import { requestRecord } from './load-requests.ts'
 import { ProcessorProcess } from './processor-process.ts'
-import type { Scenario } from './scenario.ts'
+import type { Figures, Scenario } from './scenario.ts'
 
 const perSecond = 100
 
@@ -10,18 +11,17 @@ const perSecond = 100
 export const latency: Scenario = {
   name: 'latency',
   what: 'request → relay at 100/s',
-  run: async ({ seconds, nodeFlags, runs }) => {
-    const results: Record<string, number>[] = []
-    for (let run = 0; run < runs; run += 1) results.push(await once(seconds, nodeFlags))
-    return results
-  },
+  open: ({ seconds, nodeFlags }) =>
+    Promise.resolve({
+      contenders: [{ name: 'mailonce', run: () => once(seconds, nodeFlags) }],
+      compared: [],
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }),
 }
 
-async function once(
-  seconds: number,
-  nodeFlags: readonly string[],
-): Promise<Record<string, number>> {
+async function once(seconds: number, nodeFlags: readonly string[]): Promise<Figures> {
   await using world = await openBenchWorld()
+  await createTopic(world, topicNames.requested)
   await using relay = await CountingSmtpProcess.start()
   await using processor = new ProcessorProcess(
     [

@@ -1,7 +1,7 @@
 import type { EmailRequested } from '../../src/email/records.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
-import type { BenchWorld } from './bench-world.ts'
+import { type BenchWorld, partitions } from './bench-world.ts'
 
 export interface LoadOptions {
   readonly records: number
@@ -10,7 +10,6 @@ export interface LoadOptions {
   readonly textBytes: number
 }
 
-const partitions = 6
 const line = 'Your order has been shipped and will arrive within the next three working days.\r\n'
 
 /** Writes requests to `email.requested`, the k-th the same in every run but for its time; returns how many are different. */

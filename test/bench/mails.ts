@@ -1,32 +1,58 @@
-import { openBenchWorld } from './bench-world.ts'
-import { CountingSmtpProcess } from '../support/smtp/counting-smtp-process.ts'
-import { loadRequests } from './load-requests.ts'
-import { ProcessorProcess } from './processor-process.ts'
-import type { Scenario } from './scenario.ts'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 
-/** Everything: `email.requested` to `email.sent`, exactly once, to a sink on this machine. */
-export const mails: Scenario = {
-  name: 'mails',
-  what: 'end to end, mails to a local sink',
-  run: async ({ mails: count, nodeFlags, runs }) => {
-    const results: Record<string, number>[] = []
-    for (let run = 0; run < runs; run += 1)
-      for (const connections of [20, 200]) {
-        const figures = await once(count, connections, nodeFlags)
-        const last = connections === 20 ? {} : results.pop()
-        results.push({ ...last, ...figures })
-      }
-    return results
-  },
+import { topicNames } from '../../src/email/topic-names.ts'
+import { CountingSmtpProcess } from '../support/smtp/counting-smtp-process.ts'
+import { createTopic, openBenchWorld } from './bench-world.ts'
+import { loadRequests } from './load-requests.ts'
+import { smtpPeer } from './peers.ts'
+import { ProcessorProcess } from './processor-process.ts'
+import type { Figures, Scenario } from './scenario.ts'
+
+/** At its best here: more connections make it slower. */
+const peersConnections = 50
+const compared = ['mailsPerSecond', 'cpuMicrosPerMail']
+
+/** Everything, `email.requested` to `email.sent`, exactly once, to a sink on this machine; beside it nodemailer's pool with nothing around it. */
+export const mails = mailsScenario('mails', 200)
+
+/** The same with a relay that allows few connections. */
+export const mailsFewConnections = mailsScenario('mails-20', 20)
+
+function mailsScenario(name: string, connections: number): Scenario {
+  return {
+    name,
+    what: `end to end, mails to a local sink over at most ${connections} connections`,
+    open: ({ mails: count, nodeFlags, againstPeers }) => {
+      const contenders = [{ name: 'mailonce', run: () => ours(count, connections, nodeFlags) }]
+      const share = Math.min(peersConnections, connections)
+      if (againstPeers) contenders.push({ name: 'nodemailer', run: () => theirs(count, share) })
+      const nothing = (): Promise<void> => Promise.resolve()
+      return Promise.resolve({ contenders, compared, [Symbol.asyncDispose]: nothing })
+    },
+  }
 }
 
-async function once(
+async function theirs(count: number, connections: number): Promise<Figures> {
+  await using relay = await CountingSmtpProcess.start()
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    smtpPeer('limit.mjs'),
+    `--port=${new URL(relay.url).port}`,
+    `--connections=${connections}`,
+    `--mails=${count}`,
+  ])
+  const line = JSON.parse(stdout) as Record<string, number>
+  return Object.fromEntries(compared.map(name => [name, line[name]!]))
+}
+
+async function ours(
   count: number,
   connections: number,
   nodeFlags: readonly string[],
-): Promise<Record<string, number>> {
+): Promise<Figures> {
   await using world = await openBenchWorld()
   await using relay = await CountingSmtpProcess.start()
+  await createTopic(world, topicNames.requested)
   await loadRequests(world, { records: count, duplicatePercent: 0, textBytes: 600 })
   await using processor = new ProcessorProcess(
     [
@@ -46,10 +72,7 @@ async function once(
   const deliveries = await relay.deliveries()
   const times = deliveries.map(each => each.atMs)
   const seconds = (Math.max(...sample(times)) - Math.min(...sample(times))) / 1000
-  return {
-    [`mailsPerSecond${connections}Connections`]: Math.round(count / seconds),
-    [`cpuMicrosPerMail${connections}Connections`]: Math.round((cpuSeconds / count) * 1e6),
-  }
+  return { mailsPerSecond: count / seconds, cpuMicrosPerMail: (cpuSeconds / count) * 1e6 }
 }
 
 /** First and last are enough: they come in order. */

@@ -1,62 +1,93 @@
-/* `npm run bench -- [SCENARIO …] [--json] [--runs N] [--records N] [--mails N] [--seconds N] [--cpu-profile DIR]` */
-import { cpus, loadavg } from 'node:os'
+/* `npm run bench -- --help` */
+import { cpus, loadavg, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 
+import { alternate, ratios, spreads } from './alternate.ts'
+import { dedupLatency } from './dedup-latency.ts'
 import { dedupStage } from './dedup-stage.ts'
 import { latency } from './latency.ts'
-import { mails } from './mails.ts'
+import { mails, mailsFewConnections } from './mails.ts'
+import { whyNoPeers } from './peers.ts'
+import { report } from './report.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
 
-const scenarios: readonly Scenario[] = [dedupStage, mails, latency]
+const scenarios: readonly Scenario[] = [
+  dedupStage,
+  dedupLatency,
+  mails,
+  mailsFewConnections,
+  latency,
+]
+const help = `npm run bench -- [SCENARIO …] [FLAG …]
+
+${scenarios.map(each => `  ${each.name.padEnd(16)} ${each.what}`).join('\n')}
+
+  --against-peers        the peers in ../shared/peers (or $MAILONCE_PEERS) take turns with mailonce
+  --runs N               runs of each whose median counts, after one that is thrown away (5; 1 throws none away)
+  --records N            of the dedup stage (1111111; 300000 for a short look)
+  --mails N              of the scenario mails (20000)
+  --seconds N            of the latency scenarios (30)
+  --guarantee G          of the dedup stage: exactly-once, at-least-once
+  --cpu-profile DIR      leaves a profile of every measured mailonce process there
+  --json                 one line of JSON for each scenario, with every run
+`
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    help: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '3' },
-    records: { type: 'string', default: '500000' },
+    'against-peers': { type: 'boolean', default: false },
+    runs: { type: 'string', default: '5' },
+    records: { type: 'string', default: '1111111' },
     mails: { type: 'string', default: '20000' },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '30' },
+    guarantee: { type: 'string', default: 'exactly-once' },
     'cpu-profile': { type: 'string' },
   },
 })
+if (values.help) {
+  process.stdout.write(help)
+  process.exit(0)
+}
+const unknown = positionals.filter(name => !scenarios.some(each => each.name === name))
+if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(', ')}\n${help}`)
+const { guarantee } = values
+if (guarantee !== 'exactly-once' && guarantee !== 'at-least-once')
+  throw new Error(`--guarantee is exactly-once or at-least-once, not ${guarantee}`)
+const missing = values['against-peers'] ? whyNoPeers() : undefined
+if (missing !== undefined) process.stderr.write(`without peers: ${missing}\n`)
 const options: ScenarioOptions = {
-  runs: Number(values.runs),
   records: Number(values.records),
   mails: Number(values.mails),
   seconds: Number(values.seconds),
+  guarantee,
+  againstPeers: values['against-peers'] && missing === undefined,
   nodeFlags: values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : [],
 }
-const chosen = scenarios.filter(each => positionals.length === 0 || positionals.includes(each.name))
-if (chosen.length === 0)
-  throw new Error(`no such scenario; there are ${scenarios.map(each => each.name).join(', ')}`)
+const runs = Number(values.runs)
 
-for (const scenario of chosen) {
-  const results = await scenario.run(options)
-  const figures = summary(results)
-  if (values.json) {
-    const machine = { cores: cpus().length, node: process.version, load: loadavg()[0] }
-    process.stdout.write(
-      `${JSON.stringify({ scenario: scenario.name, ...machine, figures, results })}\n`,
-    )
-  } else print(scenario, figures)
-}
-
-type Figures = Readonly<
-  Record<string, { readonly median: number; readonly min: number; readonly max: number }>
->
-
-function summary(results: readonly Readonly<Record<string, number>>[]): Figures {
-  const names = Object.keys(results[0] ?? {})
-  return Object.fromEntries(
-    names.map(name => {
-      const sorted = results.map(each => each[name] ?? NaN).toSorted((a, b) => a - b)
-      return [name, { median: sorted[sorted.length >> 1]!, min: sorted[0]!, max: sorted.at(-1)! }]
-    }),
+for (const scenario of scenarios) {
+  if (positionals.length > 0 && !positionals.includes(scenario.name)) continue
+  await using arena = await scenario.open(options)
+  const results = await alternate(arena, runs, (contender, figures) =>
+    process.stderr.write(`${scenario.name} ${contender} ${JSON.stringify(figures)}\n`),
   )
-}
-
-function print(scenario: Scenario, figures: Figures): void {
-  process.stdout.write(`\n${scenario.what} (load ${loadavg()[0]!.toFixed(1)})\n`)
-  for (const [name, { median, min, max }] of Object.entries(figures))
-    process.stdout.write(`  ${name.padEnd(32)} ${String(median).padStart(10)}   ${min} – ${max}\n`)
+  const load = loadavg()[0]!
+  if (!values.json) process.stdout.write(report(scenario, results, arena.compared, load))
+  else
+    process.stdout.write(
+      `${JSON.stringify({
+        scenario: scenario.name,
+        cores: cpus().length,
+        processor: cpus()[0]?.model,
+        memoryGb: Math.round(totalmem() / 2 ** 30),
+        node: process.version,
+        load,
+        options,
+        contenders: Object.fromEntries(
+          results.map(each => [each.contender, { figures: spreads(each.runs), runs: each.runs }]),
+        ),
+        ratios: ratios(results, arena.compared),
+      })}\n`,
+    )
 }

@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Beside the checkout. They are no part of it. */
+const directory =
+  process.env['MAILONCE_PEERS'] ?? fileURLToPath(new URL('../../../shared/peers', import.meta.url))
+const program = join(directory, 'kafka-streams.sh')
+
+/** A clear word for whoever asked for them; undefined when they are there. */
+export function whyNoPeers(): string | undefined {
+  return existsSync(program) ? undefined : `there is no ${program}; set MAILONCE_PEERS`
+}
+
+/** The sink and the limit of the SMTP side. */
+export function smtpPeer(name: 'sink.mjs' | 'limit.mjs'): string {
+  return join(directory, 'smtp', name)
+}
+
+/** Runs one command of the Kafka Streams peer; its line of JSON. */
+export async function kafkaStreams(
+  command: 'load' | 'dedup' | 'count' | 'probe' | 'latency',
+  kafka: string,
+  flags: Readonly<Record<string, string | number>>,
+): Promise<Readonly<Record<string, number>>> {
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const { stdout } = await run(program, [command, '--bootstrap', kafka, ...args])
+  return JSON.parse(stdout.split('\n')[0]!) as Record<string, number>
+}
