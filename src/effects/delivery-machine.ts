@@ -210,7 +210,10 @@ function conclude(
         ? again({ ...rested, drops: delivery.drops + 1 }, nowMs)
         : dropped(rested, nowMs, outcome.reply, policy)
     case 'unknown': {
-      const doubted: Delivery = { ...rested, doubts: [...delivery.doubts, { token, targets }] }
+      const doubted: Delivery = {
+        ...rested,
+        doubts: [...delivery.doubts, { token, targets, relay: delivery.relay }],
+      }
       if (delivery.plan.inDoubt === 'hold')
         return proceed(
           { ...doubted, targets: markTargets(delivery.targets, replies, 'unknown') },

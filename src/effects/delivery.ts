@@ -5,6 +5,8 @@ import type { EffectOrigin, EffectPlan, EndKind, TargetState } from './effect.ts
 export interface Doubt {
   readonly token: string
   readonly targets: readonly string[]
+  /** Whom it went to; entries of the first release do not say it. */
+  readonly relay?: string | null
 }
 
 /** What a person decided about a request; kept with it for the audit. */
@@ -105,6 +107,12 @@ function placeOf({ topic, partition, offset }: EffectOrigin): EffectOrigin {
 
 export function pendingTargets(delivery: Delivery): string[] {
   return delivery.targets.filter(each => each.status === 'pending').map(each => each.target)
+}
+
+/** Whom a try must go to: as long as an attempt is in doubt nobody else than who may have it is given the mail. */
+export function onlyRelayOf({ doubts, relay }: Delivery): string | null {
+  const [first] = doubts
+  return first === undefined ? null : (first.relay ?? relay)
 }
 
 /** Gives the listed targets a status and a reply; a settled target (accepted, refused) never changes again. */

@@ -328,7 +328,7 @@ export class EffectEngine<Request> {
     open.flight = undefined
     this.#options.count('outcome', failure.reached ? 'failed' : 'unreached')
     const answered = failure.refused.length + failure.deferred.length > 0
-    if (!failure.reached && !answered) this.#open.makeReady(open)
+    if (!failure.reached && !answered) this.#tries.putOff(open, failure)
     else {
       const event = {
         kind: 'failed',

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
 import type { FailedAttempt, Outcome, PreparedAttempt, Sink } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
-import { pendingTargets } from './delivery.ts'
+import { onlyRelayOf, pendingTargets } from './delivery.ts'
 import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
 import type { SinkSlots } from './sink-slots.ts'
 
@@ -101,9 +101,15 @@ export class Flights<Request> {
 
   /** A sink that rejects breaks its promise; that costs this request its back-off, and neither a slot nor the process. */
   async #prepareIn(flight: Flight, request: Request): Promise<PreparedAttempt | FailedAttempt> {
-    const { plan } = flight.delivery
-    const targets = pendingTargets(flight.delivery)
-    const attempt = { request, targets, identity: plan.identity, firstSeenMs: plan.firstSeenMs }
+    const { plan, relay } = flight.delivery
+    const attempt = {
+      request,
+      targets: pendingTargets(flight.delivery),
+      identity: plan.identity,
+      firstSeenMs: plan.firstSeenMs,
+      lastRelay: relay,
+      onlyRelay: onlyRelayOf(flight.delivery),
+    }
     try {
       return await this.#options.sink.prepare(attempt, flight.abort.signal)
     } catch (error) {
@@ -113,8 +119,9 @@ export class Flights<Request> {
 
   #fail(flight: Flight, failure: FailedAttempt): void {
     const { slots, wake } = this.#options
-    if (failure.unavailable) slots.unavailable()
-    else slots.reached()
+    if (failure.unavailable) slots.unavailable(failure.retryInMs)
+    else if (failure.retryInMs === undefined) slots.reached()
+    else slots.inconclusive()
     this.#all.delete(flight)
     this.#failed.push({ flight, failure })
     slots.release()

@@ -109,6 +109,15 @@ export class OpenRequests {
     this.#makeReady(open)
   }
 
+  /** Out of the line until then, in memory alone: whom it may be given to has no place for it. */
+  putOff(open: OpenRequest, untilMs: number): void {
+    this.#leave(open)
+    open.stage = 'timer'
+    open.delivery = undefined
+    open.dueMs = Math.min(untilMs, open.expiresAtMs)
+    this.#pushTimer(open, open.dueMs)
+  }
+
   /** First in line, with its bytes: its turn had come when they were asked for. */
   makeNext(open: OpenRequest, delivery: Delivery): void {
     this.#leave(open)

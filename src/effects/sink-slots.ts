@@ -61,14 +61,17 @@ export class SinkSlots {
     this.#probing = false
   }
 
-  /** Returns how long nobody will try, milliseconds. Failures of tries that began together count once. */
-  unavailable(): number {
+  /**
+   * Returns how long nobody will try, milliseconds. Failures of tries that began together count once. `retryInMs` where the other
+   * side itself knows when to try again.
+   */
+  unavailable(retryInMs?: number): number {
     const nowMs = this.#clock.monotonicMs()
     if (!this.#probing && nowMs < this.#openUntilMs) return this.#openUntilMs - nowMs
     this.#probing = false
     this.#failures += 1
     const delayMs = Math.min(backoffMinMs * 2 ** Math.min(this.#failures - 1, 10), backoffMaxMs)
-    const jitteredMs = delayMs * (0.75 + 0.5 * this.#random.next())
+    const jitteredMs = retryInMs ?? delayMs * (0.75 + 0.5 * this.#random.next())
     this.#openUntilMs = nowMs + jitteredMs
     this.#clock.schedule(jitteredMs, () => {
       for (const listener of this.#listeners) listener()

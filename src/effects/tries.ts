@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { FailedAttempt } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
 import { isIdle } from './delivery-machine.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
@@ -133,6 +134,12 @@ export class Tries<Request> {
       open.flight = undefined
       this.#open.makeReady(open)
     }
+  }
+
+  /** Nobody was asked: that costs neither a retry nor a write. While nobody at all can be asked the circuit keeps everybody. */
+  putOff(open: OpenRequest, { unavailable, retryInMs }: FailedAttempt): void {
+    if (unavailable || retryInMs === undefined) this.#open.makeReady(open)
+    else this.#open.putOff(open, this.#options.clock.nowMs() + retryInMs)
   }
 
   undo(flight: Flight): void {

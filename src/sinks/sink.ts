@@ -14,6 +14,10 @@ export interface SinkAttempt<Request> {
   readonly identity: string
   /** When the request was first seen, milliseconds: with it and the request the bytes of every try are the same. */
   readonly firstSeenMs: number
+  /** Who was asked by the last try, as its result named it; null before the first. Who can choose asks the same again. */
+  readonly lastRelay: string | null
+  /** While nobody knows what became of an earlier try: whom it went to, and nobody else may be asked. */
+  readonly onlyRelay: string | null
 }
 
 /**
@@ -63,6 +67,11 @@ export interface FailedAttempt {
   readonly deferred: readonly TargetReply[]
   /** True when the other side as a whole was out of reach or is closing (no connection, 421): the engine slows down for all requests. */
   readonly unavailable: boolean
+  /**
+   * Nobody was asked, because those who may be are out of reach or have no room: this request's turn comes again after so many
+   * milliseconds. With `unavailable` nobody's turn comes before that.
+   */
+  readonly retryInMs?: number
   /** The reason in one line, for targets that are in neither list: they are tried again. */
   readonly reply: string
   readonly messageId: string

@@ -29,7 +29,14 @@ export function attemptOf(
   const request = mailRequest(change)
   const all = [...request.to, ...request.cc, ...request.bcc]
   const identity = `${request.source}\0${request.requestId}`
-  return { request, targets: targets ?? all, identity, firstSeenMs }
+  return {
+    request,
+    targets: targets ?? all,
+    identity,
+    firstSeenMs,
+    lastRelay: null,
+    onlyRelay: null,
+  }
 }
 
 export const sinkOf = (
