@@ -1,6 +1,13 @@
 // Topology
 export { TopologyBuilder, type SourceOptions } from './topology/builder.ts'
 export { topic, type TopicOptions } from './topology/topic.ts'
+export {
+  type FindTable,
+  type GlobalTable,
+  globalTable,
+  type GlobalTableOptions,
+  type TableView,
+} from './global-table.ts'
 export type {
   PrefetchKey,
   Processor,

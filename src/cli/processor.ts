@@ -54,8 +54,12 @@ export class Processor {
     }
     if (this.#stopping.signal.aborted) return { healthy: true, ready: false, text: 'stopping' }
     if (this.#streams === undefined) return { healthy: true, ready: false, text: this.#phase }
-    const ready = this.#streams.isReady
-    return { healthy: true, ready, text: ready ? 'running' : 'joining the group and restoring' }
+    const { isReady: ready, tablesWaitedFor } = this.#streams
+    const waiting =
+      tablesWaitedFor.length > 0
+        ? `reading ${tablesWaitedFor.join(', ')}`
+        : 'joining the group and restoring'
+    return { healthy: true, ready, text: ready ? 'running' : waiting }
   }
 
   /** Where the others of the group find what `query` answers, HOST:PORT; before `run`. */

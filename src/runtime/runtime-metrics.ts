@@ -5,6 +5,7 @@ import {
   type MetricFamily,
   MetricRegistry,
 } from '../metrics.ts'
+import { TableMetrics } from './table-metrics.ts'
 
 const commitBucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000]
 
@@ -29,6 +30,7 @@ export class RuntimeMetrics {
   readonly restoreRemaining: MetricFamily<'task' | 'store', Gauge>
   readonly storeBytes: MetricFamily<'task' | 'store', Gauge>
   readonly tasks: MetricFamily<'state', Gauge>
+  readonly tables: TableMetrics
 
   constructor(registry = new MetricRegistry()) {
     this.registry = registry
@@ -98,6 +100,7 @@ export class RuntimeMetrics {
       ['task', 'store'],
     )
     this.tasks = registry.gauge('mailonce_tasks', 'Tasks of this instance, by state.', ['state'])
+    this.tables = new TableMetrics(registry)
   }
 
   /** Counters that processors add to with `context.count`. */

@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
+import { GlobalTables } from './global-tables.ts'
 import { Instances } from './instances.ts'
 import { prepareTopics } from './internal-topics.ts'
 import type { KafkaCluster } from './ports.ts'
@@ -50,6 +51,7 @@ export class Streams {
   #stopWithinMs = 30_000
   #worker: Worker | undefined
   #queries: StoreQueries | undefined
+  #tables: GlobalTables | undefined
   #run: Promise<void> | undefined
   #onReady: () => void = () => undefined
 
@@ -67,6 +69,11 @@ export class Streams {
   /** In the group, and every assigned task is running. */
   get isReady(): boolean {
     return this.#state === 'running' && this.#worker?.isReady === true
+  }
+
+  /** Names of the global tables that must be read to their end before any task runs. */
+  get tablesWaitedFor(): readonly string[] {
+    return this.#tables?.waitedFor ?? []
   }
 
   /** What can be asked about the stores; undefined until the topics are known. */
@@ -96,9 +103,16 @@ export class Streams {
 
   async #runOnce(): Promise<void> {
     try {
-      const worker = await this.#start()
-      if (worker)
-        await Promise.all([worker.run(), this.#watchReady(worker), this.#watchTopics(worker)])
+      const started = await this.#start()
+      if (started) {
+        const { worker, following } = started
+        await Promise.all([
+          worker.run(),
+          following.catch((error: unknown) => worker.fail(error as Error)),
+          this.#watchReady(worker),
+          this.#watchTopics(worker),
+        ])
+      }
       this.#state = 'stopped'
     } catch (error) {
       this.#state = 'failed'
@@ -108,7 +122,7 @@ export class Streams {
     }
   }
 
-  async #start(): Promise<Worker | undefined> {
+  async #start(): Promise<Started | undefined> {
     const { cluster, stateDirectory, journal, clock, random, log } = this.#environment
     const { applicationId, createTopicsHint, acceptLostState } = this.#options
     const catalog = await this.#patiently(async () => {
@@ -123,6 +137,17 @@ export class Streams {
       })
     })
     if (catalog === undefined) return undefined
+    const tables = new GlobalTables(this.#topology.globalTables, {
+      cluster,
+      clock,
+      log,
+      metrics: this.metrics,
+    })
+    this.#tables = tables
+    const following = tables.follow(this.#stopping.signal)
+    // Whoever has tasks looks things up: the tables come first. Without them this instance is in no group.
+    await Promise.race([tables.caughtUp(), following])
+    if (tables.waitedFor.length > 0) return undefined
     const { advertisedHttp, instanceId } = this.#options
     const instances = new Instances(advertisedHttp, { instanceId, sinceMs: clock.nowMs() })
     const slots = sinkSlots(this.#topology, clock, random)
@@ -134,6 +159,7 @@ export class Streams {
         topology: this.#topology,
         catalog,
         cluster,
+        table: tables.find,
         stateDirectory,
         clock,
         random,
@@ -156,7 +182,7 @@ export class Streams {
     for (const evidence of journal.evidence) worker.commits.addEvidence(evidence)
     if (this.#stopping.signal.aborted) worker.stop(this.#stopWithinMs)
     else this.#state = 'running'
-    return worker
+    return { worker, following }
   }
 
   /** Undefined when stopped meanwhile. */
@@ -189,6 +215,7 @@ export class Streams {
     await watchTopics({
       admin: cluster.admin,
       catalog: worker.catalog,
+      tableTopics: new Set(this.#topology.globalTables.map(({ topic }) => topic.name)),
       clock,
       log,
       metrics,
@@ -240,6 +267,12 @@ export class Streams {
       this.metrics.openRequests.labels(labels).set(sum?.open ?? 0)
     }
   }
+}
+
+interface Started {
+  readonly worker: Worker
+  /** Ends with the instance; rejects when a global table can no longer be followed. */
+  readonly following: Promise<void>
 }
 
 /** The tries that may be under way at once, for each effect: a sink that is out of reach holds up no other. */

@@ -2,6 +2,7 @@ import type { Fact } from '../effects/flights.ts'
 import type { AttemptAddress, Journal } from '../effects/journal.ts'
 import type { SinkSlots } from '../effects/sink-slots.ts'
 import type { Clock } from '../clock.ts'
+import type { FindTable } from '../global-table.ts'
 import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
@@ -20,6 +21,8 @@ export interface TaskContext {
   readonly catalog: TopicCatalog
   readonly cluster: KafkaCluster
   readonly stateDirectory: StateDirectory
+  /** The global tables, which all tasks of the instance share. */
+  readonly table: FindTable
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger

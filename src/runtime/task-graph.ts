@@ -2,6 +2,7 @@ import type { EffectOutput } from '../effects/effect.ts'
 import type { EffectEngine } from '../effects/engine.ts'
 import type { EffectCommand } from '../effects/outbox.ts'
 import { StreamsError } from '../errors.ts'
+import type { FindTable } from '../global-table.ts'
 import type { KeyValueStore, StoreDefinition } from '../state/store.ts'
 import type {
   EffectNode,
@@ -23,6 +24,7 @@ export interface GraphEnvironment {
   origin: RecordOrigin | undefined
   streamTimeMs: number
   store<Value>(definition: StoreDefinition<Value>): KeyValueStore<Value>
+  readonly table: FindTable
   engine(node: EffectNode): Pick<EffectEngine<unknown>, 'accept' | 'command'>
   produce(sink: SinkNode, record: StreamRecord): void
   count(name: string, by: number): void
@@ -135,6 +137,7 @@ export class TaskGraph {
           `'${node.name}' uses the store '${definition.name}' without declaring it in 'stores'`,
         )
       },
+      table: environment.table,
       get origin() {
         return environment.origin
       },

@@ -84,6 +84,7 @@ export class Task {
       origin: undefined,
       streamTimeMs: -Infinity,
       store: definition => this.#store(definition),
+      table: context.table,
       engine: node => this.engines.get(node.name)!,
       produce: (sink, record) => this.#produce(sink, record),
       count: (name, by) => context.activeCycle().count(name, by),

@@ -54,5 +54,6 @@ export function externalTopics(topology: Topology): string[] {
       ? [node.topic.name]
       : [],
   )
-  return [...new Set([...names, topology.deadLetterTopic])]
+  const tables = topology.globalTables.map(({ topic }) => topic.name)
+  return [...new Set([...names, ...tables, topology.deadLetterTopic])]
 }

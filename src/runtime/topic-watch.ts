@@ -15,6 +15,8 @@ const warnFrom = 0.5
 export interface TopicWatchOptions {
   readonly admin: ClusterAdmin
   readonly catalog: TopicCatalog
+  /** Topics of global tables: whoever reads them reads them anew when they are made again. */
+  readonly tableTopics: ReadonlySet<string>
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: RuntimeMetrics
@@ -42,13 +44,14 @@ export async function watchTopics(options: TopicWatchOptions): Promise<void> {
   }
 }
 
-async function checkPartitions({ admin, catalog }: TopicWatchOptions): Promise<void> {
+async function checkPartitions({ admin, catalog, tableTopics }: TopicWatchOptions): Promise<void> {
   const now = await admin.describeTopics(catalog.names)
   for (const name of catalog.names) {
     const before = catalog.describe(name)
     const found = now.get(name)
     // A topic that is not named may only be unknown to the broker that was asked: whoever reads it keeps asking.
     if (found === undefined) continue
+    if (tableTopics.has(name) && found.partitions >= before.partitions) continue
     if (found.topicId !== before.topicId)
       throw new StreamsError(
         'TOPIC_MISMATCH',

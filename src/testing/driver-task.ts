@@ -2,6 +2,7 @@ import type { EffectOutput } from '../effects/effect.ts'
 import type { EffectInput } from '../effects/engine-options.ts'
 import type { EffectCommand } from '../effects/outbox.ts'
 import { errorCodeOf, StreamsError } from '../errors.ts'
+import type { FindTable } from '../global-table.ts'
 import type { ConsumedRecord } from '../runtime/ports.ts'
 import { type GraphEnvironment, TaskGraph } from '../runtime/task-graph.ts'
 import type { KeyValueStore, StoreDefinition } from '../state/store.ts'
@@ -47,6 +48,7 @@ export class DriverTask {
     subTopology: SubTopology,
     partition: number,
     partitions: number,
+    table: FindTable,
   ) {
     this.subTopology = subTopology
     this.partition = partition
@@ -58,6 +60,7 @@ export class DriverTask {
       origin: undefined,
       streamTimeMs: Number.NEGATIVE_INFINITY,
       store: definition => this.#store(definition),
+      table,
       engine: node => this.#engine(node),
       produce: (sink, record) => this.#outputs.push({ sink, record }),
       count: (name, by) => this.counts.set(name, (this.counts.get(name) ?? 0) + by),

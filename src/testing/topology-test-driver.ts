@@ -12,6 +12,7 @@ import { topicName } from '../runtime/topic-catalog.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
 import type { EffectNode, Topic, Topology } from '../topology/topology.ts'
+import { DriverTables } from './driver-tables.ts'
 import type { DriverStore } from './driver-store.ts'
 import { type DriverOutput, DriverTask } from './driver-task.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -53,6 +54,7 @@ export class TopologyTestDriver {
   readonly #applicationId: string
   readonly #partitions: number
   readonly #clock: ManualClock
+  readonly #tables: DriverTables
   readonly #tasks: readonly DriverTask[]
   /** Every record ever written, by topic. */
   readonly #logs = new Map<string, ConsumedRecord[]>()
@@ -68,10 +70,13 @@ export class TopologyTestDriver {
     this.#applicationId = applicationId
     this.#partitions = partitions
     this.#clock = new ManualClock(startMs)
+    const tables = new DriverTables(topology.globalTables, partitions)
+    this.#tables = tables
     this.#tasks = topology.subTopologies.flatMap(subTopology =>
       Array.from(
         { length: partitions },
-        (_, partition) => new DriverTask(applicationId, subTopology, partition, partitions),
+        (_, partition) =>
+          new DriverTask(applicationId, subTopology, partition, partitions, tables.find),
       ),
     )
   }
@@ -217,6 +222,7 @@ export class TopologyTestDriver {
     const appended = { ...record, offset }
     log.push(appended)
     this.#unread.push(appended)
+    this.#tables.take(appended)
   }
 
   #take(topic: string): readonly ConsumedRecord[] {

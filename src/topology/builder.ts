@@ -1,3 +1,4 @@
+import type { GlobalTable } from '../global-table.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import { checkedTopology } from './checked-topology.ts'
 import type {
@@ -42,6 +43,7 @@ export interface SourceOptions {
  */
 export class TopologyBuilder<Nodes extends NodeTypes = NoNodes> {
   #nodes: readonly TopologyNode[] = []
+  #globalTables: readonly GlobalTable[] = []
   #deadLetterTopic: string | undefined
 
   /** Reads a topic. A topic has one source in a topology. */
@@ -187,14 +189,19 @@ export class TopologyBuilder<Nodes extends NodeTypes = NoNodes> {
     })
   }
 
+  /** Has every instance read the table's topic whole; processors and effects find it by its definition. */
+  globalTable<Value>(definition: GlobalTable<Value>): TopologyBuilder<Nodes> {
+    return this.#copy({ globalTables: [...this.#globalTables, definition] })
+  }
+
   /** Where records go that cannot be decoded or processed. Every topology names one. */
   deadLetters(topicName: string): TopologyBuilder<Nodes> {
-    return TopologyBuilder.#of(this.#nodes, topicName)
+    return this.#copy({ deadLetterTopic: topicName })
   }
 
   /** Throws TOPOLOGY_INVALID with everything that is wrong, and what to do about each. */
   build(): Topology {
-    return checkedTopology(this.#nodes, this.#deadLetterTopic)
+    return checkedTopology(this.#nodes, this.#globalTables, this.#deadLetterTopic)
   }
 
   #operator<Next extends NodeTypes>(
@@ -217,16 +224,18 @@ export class TopologyBuilder<Nodes extends NodeTypes = NoNodes> {
   }
 
   #with<Next extends NodeTypes>(node: TopologyNode): TopologyBuilder<Next> {
-    return TopologyBuilder.#of([...this.#nodes, node], this.#deadLetterTopic)
+    return this.#copy({ nodes: [...this.#nodes, node] })
   }
 
-  static #of<Next extends NodeTypes>(
-    nodes: readonly TopologyNode[],
-    deadLetterTopic: string | undefined,
-  ): TopologyBuilder<Next> {
+  #copy<Next extends NodeTypes>(changes: {
+    readonly nodes?: readonly TopologyNode[]
+    readonly globalTables?: readonly GlobalTable[]
+    readonly deadLetterTopic?: string
+  }): TopologyBuilder<Next> {
     const builder = new TopologyBuilder<Next>()
-    builder.#nodes = nodes
-    builder.#deadLetterTopic = deadLetterTopic
+    builder.#nodes = changes.nodes ?? this.#nodes
+    builder.#globalTables = changes.globalTables ?? this.#globalTables
+    builder.#deadLetterTopic = changes.deadLetterTopic ?? this.#deadLetterTopic
     return builder
   }
 }

@@ -7,7 +7,10 @@ export function describeTopology(topology: Topology): string {
     const nodes = subTopology.nodes.map(node => describeNode(node, subTopology))
     return `  Sub-topology: ${subTopology.name}\n${nodes.join('')}`
   })
-  return `Topology:\n${parts.join('\n')}\n  Dead letters: ${topology.deadLetterTopic}\n`
+  const tables = topology.globalTables.map(
+    ({ name, topic }) => `  Global table: ${name} (topic: ${topic.name})\n`,
+  )
+  return `Topology:\n${parts.join('\n')}\n${tables.join('')}  Dead letters: ${topology.deadLetterTopic}\n`
 }
 
 function describeNode(node: TopologyNode, subTopology: SubTopology): string {

@@ -5,12 +5,20 @@ import type { SubTopology, Topology, TopologyNode } from './topology.ts'
 /** The topology as a Mermaid flowchart: a box for each sub-topology, topics between them, stores as cylinders. */
 export function mermaidTopology(topology: Topology): string {
   const ids = new Ids()
-  const topics = topology.nodes.flatMap(node => topicLine(node, ids))
+  const tables = topology.globalTables
+  const topics = [
+    ...topology.nodes.flatMap(node => topicLine(node, ids)),
+    ...tables.map(({ topic }) => topicBox(topic.name, ids)),
+  ]
   const lines = [
     'flowchart LR',
     ...[...new Set(topics)].map(line => `  ${line}`),
     ...topology.subTopologies.flatMap(each => subTopologyLines(each, ids)),
+    ...tables.map(({ name }) => `  ${ids.of('table', name)}[("${name}")]`),
     ...topology.nodes.flatMap(node => linkLines(node, ids)).map(line => `  ${line}`),
+    ...tables.map(
+      ({ name, topic }) => `  ${ids.of('topic', topic.name)} --> ${ids.of('table', name)}`,
+    ),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -19,7 +27,7 @@ export function mermaidTopology(topology: Topology): string {
 class Ids {
   readonly #ids = new Map<string, string>()
 
-  of(kind: 'node' | 'store' | 'sub' | 'topic', name: string): string {
+  of(kind: 'node' | 'store' | 'sub' | 'table' | 'topic', name: string): string {
     const key = `${kind} ${name}`
     const id = this.#ids.get(key) ?? `${kind}${this.#ids.size + 1}`
     this.#ids.set(key, id)
@@ -29,7 +37,11 @@ class Ids {
 
 function topicLine(node: TopologyNode, ids: Ids): readonly string[] {
   if (node.kind !== 'source' && node.kind !== 'sink') return []
-  return [`${ids.of('topic', topicOf(node))}[["${escaped(topicOf(node))}"]]`]
+  return [topicBox(topicOf(node), ids)]
+}
+
+function topicBox(name: string, ids: Ids): string {
+  return `${ids.of('topic', name)}[["${escaped(name)}"]]`
 }
 
 function subTopologyLines(subTopology: SubTopology, ids: Ids): readonly string[] {

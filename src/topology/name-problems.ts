@@ -53,7 +53,7 @@ function subTopologyProblems(subTopologies: readonly SubTopology[]): readonly st
   ]
 }
 
-function invalidName(kind: string, name: string): readonly string[] {
+export function invalidName(kind: string, name: string): readonly string[] {
   if (characters.test(name) && name.length <= nameLengthMax && name !== '.' && name !== '..')
     return []
   return [
@@ -62,6 +62,6 @@ function invalidName(kind: string, name: string): readonly string[] {
 }
 
 /** Each name that stands more than once, once. */
-function repeated(names: readonly string[]): readonly string[] {
+export function repeated(names: readonly string[]): readonly string[] {
   return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
 }

@@ -21,7 +21,7 @@ export function topicProblems(
   ]
 }
 
-function invalidTopic(name: string): readonly string[] {
+export function invalidTopic(name: string): readonly string[] {
   if (topicName.test(name) && name !== '.' && name !== '..') return []
   return [`'${name}' is no topic name: use 1 to 249 letters, digits, '.', '_' and '-'`]
 }

@@ -1,3 +1,4 @@
+import type { FindTable, GlobalTable } from '../global-table.ts'
 import type { Serde } from '../serde.ts'
 import type { KeyValueStore, StoreDefinition } from '../state/store.ts'
 
@@ -46,6 +47,8 @@ export interface ProcessorContext<Out extends StreamRecord = StreamRecord> {
   /** To all children, or to the named one. */
   forward(record: Out, to?: string): void
   store<Value>(definition: StoreDefinition<Value>): KeyValueStore<Value>
+  /** A global table of the topology: the same in every task, read only. Nothing of it belongs to the record's transaction. */
+  readonly table: FindTable
   /** Where the record that is being processed stood; undefined in a punctuation. */
   readonly origin: RecordOrigin | undefined
   /** The task's partition, and how many partitions its sub-topology has. */
@@ -143,6 +146,8 @@ export interface SubTopology {
 export interface Topology {
   readonly nodes: readonly TopologyNode[]
   readonly subTopologies: readonly SubTopology[]
+  /** Tables that every instance reads whole, whatever tasks it has. */
+  readonly globalTables: readonly GlobalTable[]
   /** Where records go that cannot be decoded or processed; the bytes untouched. */
   readonly deadLetterTopic: string
 }

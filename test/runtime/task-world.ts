@@ -183,6 +183,9 @@ export class TaskWorld {
       topology,
       catalog,
       cluster,
+      table: () => {
+        throw new Error('this topology has no table')
+      },
       stateDirectory: disk.mount(process),
       clock: process.clock,
       random: simulation.random,

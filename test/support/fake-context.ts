@@ -1,3 +1,4 @@
+import type { GlobalTable, TableView } from '../../src/global-table.ts'
 import type { StoreDefinition } from '../../src/state/store.ts'
 import type { ProcessorContext, RecordOrigin, StreamRecord } from '../../src/topology/topology.ts'
 
@@ -19,6 +20,8 @@ export class FakeContext implements ProcessorContext<never> {
   streamTimeMs = -Infinity
   readonly forwarded: Forwarded[] = []
   readonly counts = new Map<string, number>()
+  /** Entries of global tables, by table. */
+  readonly tables = new Map<string, Map<string, unknown>>()
   readonly #stores = new Map<string, Map<string, Buffer>>()
 
   forward(record: StreamRecord, to?: string): void {
@@ -40,6 +43,9 @@ export class FakeContext implements ProcessorContext<never> {
       },
     }
   }
+
+  table = <Value>({ name }: GlobalTable<Value>): TableView<Value> =>
+    (this.tables.get(name) ?? new Map()) as ReadonlyMap<string, Value>
 
   count(name: string, by = 1): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + by)

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { EffectDefinition } from '../../src/effects/effect.ts'
 import { StreamsError } from '../../src/errors.ts'
+import { globalTable } from '../../src/global-table.ts'
 import { bytesSerde, type Serde, utf8Serde } from '../../src/serde.ts'
 import type { StoreDefinition } from '../../src/state/store.ts'
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts'
+import { TopologyBuilder } from '../../src/topology/builder.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
 import type {
   Processor,
@@ -94,7 +96,7 @@ function topologyOf(parts: readonly (readonly TopologyNode[])[]): Topology {
       return node.kind === 'effect' ? [node.store] : []
     }),
   }))
-  return { nodes: parts.flat(), subTopologies, deadLetterTopic: 'dead' }
+  return { nodes: parts.flat(), subTopologies, globalTables: [], deadLetterTopic: 'dead' }
 }
 
 const valuesOf = (outputs: readonly { value: unknown }[]) => outputs.map(each => each.value)
@@ -117,6 +119,35 @@ describe('the topology test driver', () => {
     expect(valuesOf(driver.output(loud))).toEqual(['ONE', 'THREE'])
     expect(driver.output(loud)).toEqual([])
     expect(driver.count('duplicates')).toBe(1)
+  })
+
+  test('has a record in a global table as soon as it is written, by the test or by a processor', () => {
+    const namesTopic = textTopic('names')
+    const names = globalTable('names', namesTopic, { keep: name => name.toUpperCase() })
+    const greet: Processor<Text, Text> = {
+      process: (record, context) =>
+        context.forward({ ...record, value: context.table(names).get(record.key) ?? 'nobody' }),
+    }
+    const driver = new TopologyTestDriver(
+      new TopologyBuilder()
+        .globalTable(names)
+        .source('input', input)
+        .process('greet', { from: 'input', processor: () => greet })
+        .sink('loud', { from: 'greet', topic: loud })
+        .source('unique', unique)
+        .sink('names', { from: 'unique', topic: namesTopic })
+        .deadLetters('dead')
+        .build(),
+      { partitions: 3 },
+    )
+
+    driver.pipe(namesTopic, { key: 'a', value: 'anna' })
+    driver.pipe(unique, { key: 'b', value: 'bert' })
+    driver.pipe(input, { key: 'a', value: '?' }, { key: 'b', value: '?' }, { key: 'c', value: '?' })
+    driver.pipeBytes(namesTopic, { key: Buffer.from('a'), value: null })
+    driver.pipe(input, { key: 'a', value: '?' })
+
+    expect(valuesOf(driver.output(loud))).toEqual(['ANNA', 'BERT', 'nobody', 'nobody'])
   })
 
   test('shows the stores, and takes what a test puts there', () => {

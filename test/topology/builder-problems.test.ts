@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { errorCodeOf } from '../../src/errors.ts'
+import { globalTable } from '../../src/global-table.ts'
 import { utf8Serde } from '../../src/serde.ts'
 import { TopologyBuilder } from '../../src/topology/builder.ts'
 import { topic } from '../../src/topology/topic.ts'
@@ -43,6 +44,38 @@ describe('what cannot be built', () => {
       rule: 'dead letters that are read',
       builder: used.deadLetters('input'),
       says: /round for ever/,
+    },
+    {
+      rule: 'two global tables of a name',
+      builder: used
+        .globalTable(globalTable('table', output))
+        .globalTable(globalTable('table', output)),
+      says: /two global tables are named 'table'/,
+    },
+    {
+      rule: 'a global table without a name of its own',
+      builder: used.globalTable(globalTable('a b', output)),
+      says: /'a b' is no name for a global table/,
+    },
+    {
+      rule: 'a global table of a topic that is shared out',
+      builder: used.globalTable(globalTable('table', input)),
+      says: /'table' and a source read the topic 'input'/,
+    },
+    {
+      rule: 'a global table of an internal topic',
+      builder: used.globalTable(globalTable('table', changelog)),
+      says: /'table' reads an internal topic/,
+    },
+    {
+      rule: 'a global table of a bad topic',
+      builder: used.globalTable(globalTable('table', topic('a b', text))),
+      says: /'a b' is no topic name/,
+    },
+    {
+      rule: 'a global table of the dead letters',
+      builder: used.globalTable(globalTable('table', topic('dead', text))),
+      says: /'table' reads the dead letters/,
     },
     {
       rule: 'two nodes of a name',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { globalTable } from '../../src/global-table.ts'
 import { TopologyBuilder } from '../../src/topology/builder.ts'
 import { describeTopology } from '../../src/topology/describe.ts'
 import { mermaidTopology } from '../../src/topology/mermaid.ts'
@@ -87,4 +88,21 @@ test('as a Mermaid flowchart', () => {
       node12 --> node15
     "
   `)
+})
+
+test('a global table stands beside the sub-topologies, with its topic', () => {
+  const suppressed = globalTable('suppressed', accepted)
+  const withTable = new TopologyBuilder()
+    .globalTable(suppressed)
+    .source('requests', requested)
+    .process('dedup', { from: 'requests', stores: [store('dedup')], processor: dedup })
+    .sink('refused', { from: 'dedup', topic: failed })
+    .deadLetters('dead')
+    .build()
+
+  expect(describeTopology(withTable)).toContain(
+    '  Global table: suppressed (topic: accepted)\n  Dead letters: dead\n',
+  )
+  expect(mermaidTopology(withTable)).toMatch(/(topic\d+)\[\["accepted"\]\][^]*\1 --> (table\d+)/)
+  expect(mermaidTopology(withTable)).toMatch(/table\d+\[\("suppressed"\)\]/)
 })
