@@ -29,6 +29,7 @@ const recoveries = {
   COMMIT_OUTCOME_UNKNOWN: 'resolve', // a lost reply to EndTxn: it may have committed
   TRANSACTION_FENCED: 'rejoin', // a newer owner of the transactional id, or a transaction that timed out
   GROUP_FENCED: 'rejoin', // the group has moved on without us
+  STORE_UNREADABLE: 'stop', // a newer release wrote its entries, or the disk breaks it again and again
   STORE_CORRUPTED: 'restore', // delete the local state, replay the changelog
   REGISTRY_UNAVAILABLE: 'wait', // the schema may exist: never a dead letter
   PROCESSOR_FAILED: 'retry', // an exception over one record: after three it goes to the dead letters

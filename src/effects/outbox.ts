@@ -57,7 +57,7 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   deserialize: (bytes: Buffer) => {
     if (bytes[0] !== formatVersion)
       throw new StreamsError(
-        'STORE_CORRUPTED',
+        'STORE_UNREADABLE',
         `an outbox entry of format ${bytes[0]}: a newer release wrote this store; run that one`,
       )
     const end = 5 + bytes.readUInt32BE(1)

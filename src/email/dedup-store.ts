@@ -71,7 +71,10 @@ export const dedupEntrySerde: Serde<DedupEntry> = Object.freeze({
     if (bytes[0] === seenTag) return decodeSeen(bytes)
     if (bytes[0] === horizonTag)
       return { kind: 'horizon', horizonMs: bytes.readDoubleBE(1) } as const
-    throw new StreamsError('STORE_CORRUPTED', `a dedup entry of the unknown kind ${bytes[0]}`)
+    throw new StreamsError(
+      'STORE_UNREADABLE',
+      `a dedup entry of the unknown kind ${bytes[0]}: a newer release wrote this store; run that one`,
+    )
   },
 })
 

@@ -169,6 +169,9 @@ export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
     if (bytes[0] === pageTag) {
       return { kind: 'page', duplicates: pageType.fromBuffer(body) as WaitingDuplicate[] }
     }
-    throw new StreamsError('STORE_CORRUPTED', `an outcome of the unknown kind ${bytes[0]}`)
+    throw new StreamsError(
+      'STORE_UNREADABLE',
+      `an outcome of the unknown kind ${bytes[0]}: a newer release wrote this store; run that one`,
+    )
   },
 })

@@ -1,7 +1,7 @@
 import { sleep } from '../clock.ts'
 import { describeError } from '../errors.ts'
 import type { CommittedRecordsFetcher } from './ports.ts'
-import { isPassing, restoreTask } from './restore.ts'
+import { canRestoreAgain, restoreTask } from './restore.ts'
 import type { Task } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 import { TaskProcessing } from './task-processing.ts'
@@ -76,7 +76,7 @@ export class OwnedTasks {
         break
       } catch (error) {
         if (signal.aborted) break
-        if (!isPassing(error)) {
+        if (!canRestoreAgain(error)) {
           this.#failure = error instanceof Error ? error : new Error(String(error))
           break
         }

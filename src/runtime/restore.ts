@@ -1,7 +1,5 @@
 import { sleep } from '../clock.ts'
-import { errorCodeOf, StreamsError } from '../errors.ts'
-import { OverlaidStore } from '../state/overlaid-store.ts'
-import type { StoreBackend, StoreDefinition } from '../state/store.ts'
+import { StreamsError } from '../errors.ts'
 import { InputQueue } from './input-queue.ts'
 import {
   lostChangelog,
@@ -10,12 +8,11 @@ import {
   type SourceEvidence,
   stateLostError,
 } from './lost-state.ts'
+import { discardStore, openStores } from './open-store.ts'
 import { partitionKey, type TopicPartition } from './ports.ts'
 import { positionKey } from './positions.ts'
 import type { Task } from './task.ts'
 import type { TaskStore } from './task-store.ts'
-import { newSweep } from './sweeper.ts'
-import { changelogName } from './topic-catalog.ts'
 
 /** How a restore reads: large batches, nobody waits for single records. */
 const restoreFetch = {
@@ -38,8 +35,7 @@ const restoreFetch = {
 export async function restoreTask(task: Task): Promise<void> {
   const { context } = task
   const { signal } = task.leaving
-  if (task.stores.size === 0)
-    for (const definition of task.storeDefinitions) await openStore(task, definition)
+  await openStores(task)
   const { admin } = context.cluster
   const committed = await admin.committedOffsets(context.applicationId, task.sources)
   const ends = await admin.endOffsets([
@@ -98,31 +94,6 @@ function changelogOf(task: Task, store: TaskStore): TopicPartition {
   return { topic: store.changelogTopic, partition: task.partition }
 }
 
-async function openStore(task: Task, definition: StoreDefinition): Promise<void> {
-  const { stateDirectory, catalog, applicationId, log } = task.context
-  const open = (): Promise<StoreBackend> => stateDirectory.open(task.id, definition)
-  const backend = await open().catch(async (error: unknown) => {
-    if (errorCodeOf(error) !== 'STORE_CORRUPTED') throw error
-    log.warn(
-      { event: 'store-corrupted', task: task.id, store: definition.name },
-      'the local store cannot be read: it is deleted and restored from its changelog',
-    )
-    await stateDirectory.destroy(task.id, definition)
-    return open()
-  })
-  const changelogTopic = changelogName(applicationId, definition.name)
-  const position = await backend.position()
-  task.stores.set(definition.name, {
-    definition,
-    changelogTopic,
-    changelogTopicId: catalog.describe(changelogTopic).topicId,
-    backend,
-    overlaid: new OverlaidStore(definition, backend),
-    position: position?.offset ?? 0,
-    sweep: newSweep(),
-  })
-}
-
 /**
  * How long a disk may have been away, milliseconds: half of the 24 hours for which Kafka keeps the tombstones of a compacted
  * topic (`delete.retention.ms`). Whoever was away for longer may have missed a deletion that can no longer be read: a
@@ -140,7 +111,7 @@ async function checkPosition(
   store: TaskStore,
   end: number,
 ): Promise<void> {
-  const { stateDirectory, log, clock } = task.context
+  const { log, clock } = task.context
   const position = await store.backend.position()
   const ahead = (position?.offset ?? 0) > end
   const foreign = position !== undefined && position.topicId !== store.changelogTopicId
@@ -159,10 +130,7 @@ async function checkPosition(
     { event: 'store-foreign', task: task.id, store: name },
     `the local store ${reason}: it is deleted and restored`,
   )
-  await store.backend.close()
-  await stateDirectory.destroy(task.id, store.definition)
-  task.stores.delete(name)
-  await openStore(task, store.definition)
+  await discardStore(task, store.definition)
 }
 
 async function replay(
@@ -259,6 +227,11 @@ export function isPassing(error: unknown): boolean {
     error instanceof StreamsError &&
     (error.recovery === 'retry' || error.recovery === 'wait' || error.recovery === 'resolve')
   )
+}
+
+/** The next try finds another world: the cluster in reach, or new files in place of those that cannot be read. */
+export function canRestoreAgain(error: unknown): boolean {
+  return isPassing(error) || (error instanceof StreamsError && error.recovery === 'restore')
 }
 
 /** Nothing that is tried again would help. */

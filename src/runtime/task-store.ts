@@ -3,17 +3,23 @@ import type { Delivery } from '../effects/delivery.ts'
 import type { OverlaidStore } from '../state/overlaid-store.ts'
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'
 import type { SweepState } from './sweeper.ts'
+import type { WatchedBackend } from './watched-backend.ts'
 
 /** One store's part in a task: its overlay, its disk and its changelog partition. */
 export interface TaskStore {
   readonly definition: StoreDefinition
   readonly changelogTopic: string
   readonly changelogTopicId: string
-  readonly backend: StoreBackend
+  readonly backend: WatchedBackend
   readonly overlaid: OverlaidStore<unknown>
   /** Next changelog offset to be read: up to here the backend is. */
   position: number
   readonly sweep: SweepState
+}
+
+/** What reading needs of a store. */
+export interface ReadableStore extends Pick<TaskStore, 'definition' | 'overlaid'> {
+  readonly backend: Pick<StoreBackend, 'getMany'>
 }
 
 /**
@@ -21,7 +27,7 @@ export interface TaskStore {
  * disk is waited for, because a commit that ends meanwhile moves their entries to a disk that has been read already. What is
  * written while it waits the engine knows itself. The store is asked for each time: a restore may put another in its place.
  */
-export function outboxOf(current: () => TaskStore): OutboxStore {
+export function outboxOf(current: () => ReadableStore): OutboxStore {
   const overlay = (): OverlaidStore<Delivery> => current().overlaid as OverlaidStore<Delivery>
   return {
     get: key => overlay().get(key),

@@ -66,6 +66,8 @@ export class Task {
   readonly graph: TaskGraph
   /** Below these offsets everything has been processed, although the group's offsets say otherwise. */
   readonly skipBelow = new Map<string, number>()
+  /** How often each store could not be read and was made anew. */
+  readonly corruptions = new Map<string, number>()
   readonly #positions: StoreDefinition<number> | undefined
   #state: TaskState = 'created'
   #progressed = new Set<string>()

@@ -54,7 +54,7 @@ export class SimulatedDisk {
     this.#contents = emptyDisk()
   }
 
-  /** The store cannot be opened any more until it is destroyed. */
+  /** The store cannot be opened any more, or read where it is open, until it is destroyed. */
   corrupt(taskId: string, storeName: string): void {
     this.#network.story.tell('disk', `${taskId}/${storeName} corrupted`)
     this.#contents.corrupted.add(`${taskId}/${storeName}`)

@@ -37,13 +37,16 @@ export class SimulatedStateDirectory implements StateDirectory {
     const path = `${taskId}/${name}`
     if (this.#open.get(path)?.closed === false)
       throw new StreamsError('STATE_LOCKED', `the store ${path} is open already`)
-    const inner = await this.#operations.read(() => {
+    const check = (): void => {
       if (this.#contents.corrupted.has(path))
         throw new StreamsError('STORE_CORRUPTED', `the store ${path} cannot be read`)
+    }
+    const inner = await this.#operations.read(() => {
+      check()
       return this.#contents.stores.get(path) ?? new MemoryStoreBackend()
     })
     if (kind !== 'memory') this.#contents.stores.set(path, inner)
-    const backend = new SimulatedBackend(inner, this.#operations)
+    const backend = new SimulatedBackend(inner, this.#operations, check)
     this.#open.set(path, backend)
     return backend
   }
@@ -75,11 +78,13 @@ export class SimulatedStateDirectory implements StateDirectory {
 class SimulatedBackend implements StoreBackend {
   readonly #inner: MemoryStoreBackend
   readonly #operations: DiskOperations
+  readonly #check: () => void
   closed = false
 
-  constructor(inner: MemoryStoreBackend, operations: DiskOperations) {
+  constructor(inner: MemoryStoreBackend, operations: DiskOperations, check: () => void) {
     this.#inner = inner
     this.#operations = operations
+    this.#check = check
   }
 
   getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
@@ -124,7 +129,10 @@ class SimulatedBackend implements StoreBackend {
 
   async #read<T>(read: () => Promise<T>): Promise<T> {
     this.#checkOpen()
-    return this.#operations.read(read)
+    return this.#operations.read(() => {
+      this.#check()
+      return read()
+    })
   }
 
   #checkOpen(): void {

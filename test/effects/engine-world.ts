@@ -6,7 +6,6 @@ import { type EffectCommand, endedKey, openKey, outboxStore } from '../../src/ef
 import { SinkSlots } from '../../src/effects/sink-slots.ts'
 import { type LogFields, silentLogger } from '../../src/log.ts'
 import { seededRandom } from '../../src/random.ts'
-import { newSweep } from '../../src/runtime/sweeper.ts'
 import { outboxOf } from '../../src/runtime/task-store.ts'
 import { type Serde, utf8Serde } from '../../src/serde.ts'
 import type { OutcomeKind } from '../../src/sinks/sink.ts'
@@ -226,15 +225,7 @@ export class EngineWorld {
     const { definition } = this.overlaid
     return new EffectEngine<string>({
       definition: definitionOf(this.sink, this.#requestSerde, this.details),
-      store: outboxOf(() => ({
-        definition,
-        changelogTopic: 'changelog',
-        changelogTopicId: 'id',
-        backend: this.backend,
-        overlaid: this.overlaid,
-        position: 0,
-        sweep: newSweep(),
-      })),
+      store: outboxOf(() => ({ definition, backend: this.backend, overlaid: this.overlaid })),
       slots: this.slots,
       journal: this.journal,
       clock: this.clock,

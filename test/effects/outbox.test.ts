@@ -77,7 +77,7 @@ test('an entry of a newer release is refused, not misread', () => {
   bytes[0] = 2
 
   expect(() => deliverySerde.deserialize(bytes)).toThrow(
-    expect.objectContaining({ code: 'STORE_CORRUPTED' }),
+    expect.objectContaining({ code: 'STORE_UNREADABLE' }),
   )
 })
 

@@ -56,7 +56,7 @@ test.each([
   { what: 'an outcome', serde: outcomeEntrySerde },
 ])('$what of a kind that this release does not know is not guessed at', ({ serde }) => {
   expect(() => serde.deserialize(Buffer.from([9, 0]))).toThrow(
-    expect.objectContaining({ code: 'STORE_CORRUPTED' }),
+    expect.objectContaining({ code: 'STORE_UNREADABLE' }),
   )
 })
 

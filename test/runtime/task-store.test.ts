@@ -1,4 +1,3 @@
-import { newSweep } from '../../src/runtime/sweeper.ts'
 import { expect, test } from 'vitest'
 import { newDelivery } from '../../src/effects/delivery.ts'
 import { endedKey, openKey, outboxStore } from '../../src/effects/outbox.ts'
@@ -26,15 +25,7 @@ const delivery = (identity: string) =>
 function outbox() {
   const backend = new GatedBackend()
   const overlaid = new OverlaidStore<unknown>(definition, backend)
-  const store = {
-    definition,
-    changelogTopic: 'changelog',
-    changelogTopicId: 'id',
-    backend,
-    overlaid,
-    position: 0,
-    sweep: newSweep(),
-  }
+  const store = { definition, backend, overlaid }
   const commit = async (offset: number): Promise<void> => {
     await backend.apply(overlaid.freeze(), { topicId: 'id', offset })
     overlaid.retire()
