@@ -54,6 +54,8 @@ export type {
 } from './sinks/sink.ts'
 export { SmtpSink } from './sinks/smtp-sink.ts'
 export type { SmtpSinkOptions } from './sinks/smtp-options.ts'
+export type { AuthMechanism, SmtpAuthOptions } from './sinks/smtp-auth.ts'
+export type { SmtpTlsOptions, TlsPolicy } from './sinks/smtp-tls.ts'
 export type { MailRequest } from './sinks/mail-request.ts'
 
 // Running

@@ -1,3 +1,4 @@
+import { hexOfPin } from '../sinks/smtp-tls.ts'
 import { Secret } from './secret.ts'
 
 /** Turns the text of a flag, a variable or a file into a value. */
@@ -168,4 +169,23 @@ export const secretText: Parser<Secret> = {
   allowed: 'a secret of at least one character',
   parse: text => (text === '' ? undefined : new Secret(text)),
   show: () => undefined,
+}
+
+export const filePath = (placeholder: string): Parser<string> =>
+  textLike(placeholder, /^[^\0]+$/, 'a path (a relative one starts at the working directory)')
+
+export const hostName: Parser<string> = textLike(
+  'NAME',
+  /^[a-zA-Z0-9.-]{1,253}$/,
+  'a host name such as relay.example.com',
+)
+
+/** SHA-256 of public keys, as hex. */
+export const keyPins: Parser<readonly string[]> = {
+  placeholder: 'PIN,…',
+  allowed: 'a list of SHA-256 of public keys, each in base64 or hex',
+  parse: text => {
+    const pins = text.split(',').map(pin => hexOfPin(pin.trim()))
+    return pins.every(pin => pin !== undefined) ? pins : undefined
+  },
 }

@@ -18,10 +18,10 @@ import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
+import { relayOfSmtp, relayOptions } from './relay-options.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { refuseSecondDeployment } from './second-deployment.ts'
-import { smtpUrl } from './smtp-url.ts'
 
 export interface ProcessorOptions {
   readonly configuration: Configuration
@@ -96,7 +96,7 @@ export class Processor {
     const { configuration, clock, random, log } = this.#options
     const { applicationId } = configuration
     await using resources = new AsyncDisposableStack()
-    const relayUrl = (await smtpUrl(configuration)).reveal()
+    const relay = await relayOptions('smtp', relayOfSmtp(configuration))
     const kafka = await kafkaOptions(configuration, clock, log)
     const stateDirectory = resources.use(
       await openStateDirectory({ path: configuration.stateDir, applicationId, log }),
@@ -117,17 +117,16 @@ export class Processor {
     probeBrokers(configuration.kafka).catch((error: unknown) =>
       log.warn({ event: 'broker-unreachable' }, describeError(error)),
     )
-    probeRelay(relayUrl).catch((error: unknown) =>
+    probeRelay(relay.url).catch((error: unknown) =>
       log.warn({ event: 'relay-unreachable' }, describeError(error)),
     )
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
     const sink = resources.use(
       new SmtpSink({
-        url: relayUrl,
+        ...relay,
         from: configuration.from,
         connectionsMax: configuration.smtpConnections,
-        insecureAuth: configuration.smtpInsecureAuth,
         clock,
         log,
       }),

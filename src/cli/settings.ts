@@ -1,6 +1,9 @@
 import {
   durationMs,
+  filePath,
+  hostName,
   hostPorts,
+  keyPins,
   listenAddress,
   onOff,
   oneOf,
@@ -13,6 +16,7 @@ import {
   wholeNumber,
   type Parser,
 } from './parsers.ts'
+import { relayParsers } from './relay-parsers.ts'
 
 /** One key of the configuration: everything that is known about it stands here and nowhere else. */
 export interface Setting<T = unknown> {
@@ -29,9 +33,6 @@ export interface Setting<T = unknown> {
   readonly defaultText?: string
   readonly help: string
 }
-
-const filePath = (placeholder: string): Parser<string> =>
-  textLike(placeholder, /^[^\0]+$/, 'a path (a relative one starts at the working directory)')
 
 export const settings = {
   kafka: {
@@ -53,11 +54,11 @@ export const settings = {
     path: 'smtp.url',
     shorthand: 'smtp',
     flag: 'smtp',
-    parser: serverUrl('smtp', 'smtps'),
+    parser: relayParsers.url,
     default: 'smtp://127.0.0.1:1025',
     help:
-      'Relay. smtp:// uses STARTTLS when it is offered and does not check the certificate, smtps:// checks it. ' +
-      'user:password@ is allowed; it travels in clear text only to loopback or with --smtp-insecure-auth.',
+      'Relay. smtp:// uses STARTTLS when it is offered and does not check the certificate, smtps:// checks it; smtp.tls.policy says ' +
+      'otherwise. user:password@ is allowed; it travels in clear text only to loopback or with --smtp-insecure-auth.',
   },
   applicationId: {
     path: 'application-id',
@@ -139,7 +140,7 @@ export const settings = {
   },
   smtpUsername: {
     path: 'smtp.username',
-    parser: textLike('NAME', /^[^\0\r\n]+$/, 'a user name'),
+    parser: relayParsers.username,
     help: 'User at the relay, where it does not stand in the URL.',
   },
   smtpPassword: { path: 'smtp.password', parser: secretText, help: 'Password at the relay.' },
@@ -147,6 +148,42 @@ export const settings = {
     path: 'smtp.password-file',
     parser: filePath('FILE'),
     help: 'File with the password at the relay.',
+  },
+  smtpTokenFile: {
+    path: 'smtp.token-file',
+    parser: filePath('FILE'),
+    help: 'File with an OAuth 2 access token for XOAUTH2, in place of the password. Read at each login: replace it before it expires.',
+  },
+  smtpAuthMechanism: {
+    path: 'smtp.auth-mechanism',
+    parser: relayParsers.authMechanism,
+    defaultText: 'XOAUTH2 with a token, else PLAIN or LOGIN as the relay offers',
+    help: 'How to log in to the relay.',
+  },
+  smtpTlsPolicy: {
+    path: 'smtp.tls.policy',
+    shorthand: 'smtp.tls',
+    parser: relayParsers.tlsPolicy,
+    defaultText: 'required with smtps://, else opportunistic',
+    help:
+      'opportunistic: TLS when the relay offers it, certificate not checked. required: TLS or nothing, certificate checked. ' +
+      'pinned: TLS or nothing, and the key of smtp.tls.pins or the CA of smtp.tls.ca-file. none: clear text.',
+  },
+  smtpTlsCaFile: {
+    path: 'smtp.tls.ca-file',
+    parser: filePath('FILE'),
+    help: 'Certificates to trust, PEM, instead of the well-known ones; for required and pinned.',
+  },
+  smtpTlsPins: {
+    path: 'smtp.tls.pins',
+    parser: keyPins,
+    help: 'SHA-256 of the public key of the relay (SubjectPublicKeyInfo, DER): one of them has to match; for pinned.',
+  },
+  smtpTlsServerName: {
+    path: 'smtp.tls.server-name',
+    parser: hostName,
+    defaultText: 'the host of smtp.url',
+    help: 'Name that the certificate of the relay has to bear; for required and for pinned with a CA.',
   },
   instanceId: {
     path: 'instance-id',

@@ -60,15 +60,20 @@ export function mapOf<T>(names: Parser<string>, item: Shape<T>): Shape<ReadonlyM
 }
 
 /** A shape that may be left out; `fallback` is what stands for it then. */
-export function optional<T, Fallback = undefined>(
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> & { readonly optional: true }
+export function optional<T, Fallback>(
   shape: Shape<T>,
-  fallback?: Fallback,
-): Shape<T | Fallback> & { readonly optional: true } {
+  fallback: Fallback,
+): Shape<T | Fallback> & { readonly optional: true }
+export function optional<T>(
+  shape: Shape<T>,
+  fallback?: T,
+): Shape<T | undefined> & { readonly optional: true } {
   return {
     optional: true,
     allowed: shape.allowed,
     read: (value, place) =>
-      value === undefined || value === null ? (fallback as Fallback) : shape.read(value, place),
+      value === undefined || value === null ? fallback : shape.read(value, place),
   }
 }
 

@@ -1,10 +1,11 @@
 import { StreamsError } from '../errors.ts'
+import { logIn } from './log-in.ts'
 import { describeSessionError, SmtpLink, type SessionError } from './smtp-link.ts'
 import type { ResolvedSmtpOptions } from './smtp-options.ts'
-import type { SmtpCredentials } from './smtp-url.ts'
+import { tlsRefusal } from './smtp-tls.ts'
 
 /**
- * Connects, greets, takes STARTTLS where it is offered and logs in. Rejects with RELAY_UNAVAILABLE and one line that says why; the
+ * Connects, greets, takes STARTTLS as the TLS policy says and logs in. Rejects with RELAY_UNAVAILABLE and one line that says why; the
  * password is never part of it.
  */
 export async function openLink(
@@ -12,31 +13,22 @@ export async function openLink(
   signal: AbortSignal,
 ): Promise<SmtpLink> {
   const link = new SmtpLink(options)
-  const { credentials } = options.endpoint
   const limitMs = options.connectTimeoutMs + options.greetingTimeoutMs + 2 * options.replyTimeoutMs
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const { promise: broken, reject } = Promise.withResolvers<never>()
   const cancel = options.clock.schedule(limitMs, () =>
     reject(new Error('the session was not set up in time')),
   )
   const abort = (): void => reject(new Error('stopped while connecting'))
   signal.addEventListener('abort', abort, { once: true })
   link.onEnd = (reason, error) => reject(error ?? new Error(reason))
+  if (signal.aborted) abort()
+  const secrets: string[] = []
   try {
-    const login = (): void => {
-      const refusal = credentials === null ? null : clearTextRefusal(link, options)
-      if (refusal !== null) return reject(new Error(refusal))
-      if (credentials === null) return resolve()
-      const { user, password: pass } = credentials
-      link.connection.login({ user, pass }, error => (error ? reject(error) : resolve()))
-    }
-    link.connection.connect(error => (error ? reject(error) : login()))
-    if (signal.aborted) abort()
-    await promise
+    await Promise.race([setUp(link, options, secrets), broken])
     return link
   } catch (error) {
     link.drop()
-    const reason = redact(describeSessionError(error as SessionError), credentials)
-    throw new StreamsError('RELAY_UNAVAILABLE', reason)
+    throw new StreamsError('RELAY_UNAVAILABLE', redact(reasonOf(error, options), secrets))
   } finally {
     link.onEnd = () => undefined
     cancel()
@@ -44,16 +36,30 @@ export async function openLink(
   }
 }
 
-function clearTextRefusal(link: SmtpLink, options: ResolvedSmtpOptions): string | null {
-  if (link.overTls || link.toLoopback || options.insecureAuth) return null
-  return 'the relay offers no TLS: user and password are not sent in clear text unless insecure authentication is allowed'
+async function setUp(
+  link: SmtpLink,
+  options: ResolvedSmtpOptions,
+  secrets: string[],
+): Promise<void> {
+  const { auth, insecureAuth, tls } = options
+  await new Promise<void>((resolve, reject) => {
+    link.connection.connect(error => (error ? reject(error) : resolve()))
+  })
+  const refusal = tlsRefusal(link.socket, tls)
+  if (refusal !== null) throw new Error(refusal)
+  if (auth !== null) await logIn(link, auth, { insecureAuth, secrets })
+}
+
+function reasonOf(error: unknown, { tls }: ResolvedSmtpOptions): string {
+  const session = error as SessionError
+  const reason = describeSessionError(session)
+  // The client asks for STARTTLS whether it is offered or not.
+  return tls.needed && session.command === 'STARTTLS' && session.response !== undefined
+    ? `the relay refuses STARTTLS, and the TLS policy is ${tls.policy}: nothing is sent in clear text: ${reason}`
+    : reason
 }
 
 /** A relay may repeat what it was sent. */
-function redact(line: string, credentials: SmtpCredentials | null): string {
-  if (credentials === null || credentials.password === '') return line
-  const { user, password } = credentials
-  const plain = Buffer.from(`\0${user}\0${password}`).toString('base64')
-  const forms = [password, Buffer.from(password).toString('base64'), plain]
-  return forms.reduce((text, form) => text.replaceAll(form, '***'), line)
+function redact(line: string, secrets: readonly string[]): string {
+  return secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line)
 }

@@ -3,6 +3,7 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { describeError, StreamsError } from '../errors.ts'
 import type { ResolvedSmtpOptions } from './smtp-options.ts'
 import { oneLine, parseReply } from './smtp-reply.ts'
+import { tokenMethod, xoauth2 } from './xoauth2.ts'
 
 /**
  * The parts of nodemailer's connection that its types hide. It is pinned exactly, and `smtp-link.test.ts` holds it to what
@@ -11,6 +12,7 @@ import { oneLine, parseReply } from './smtp-reply.ts'
 interface Internals {
   readonly _socket: Socket | false | null
   readonly _supportedExtensions: readonly string[]
+  readonly _supportedAuth: readonly string[]
   readonly _maxAllowedSize: number
 }
 
@@ -28,12 +30,15 @@ export class SmtpLink {
   #ended: string | null = null
 
   constructor(options: ResolvedSmtpOptions) {
-    const { endpoint, clientName } = options
+    const { endpoint, clientName, tls } = options
     this.connection = new SMTPConnection({
       host: endpoint.host,
       port: endpoint.port,
       secure: endpoint.secure,
-      tls: { rejectUnauthorized: endpoint.secure, ...options.tls },
+      requireTLS: tls.needed,
+      ignoreTLS: tls.policy === 'none',
+      tls: tls.connection,
+      customAuth: { [tokenMethod]: xoauth2 },
       connectionTimeout: options.connectTimeoutMs,
       greetingTimeout: options.greetingTimeoutMs,
       // Ours fires first: a shorter one after the final dot would make doubt of its own.
@@ -66,6 +71,12 @@ export class SmtpLink {
   get sizeMax(): number {
     const { _maxAllowedSize: sizeMax } = this.#internals
     return sizeMax
+  }
+
+  /** Of the mechanisms that nodemailer knows, those that the relay offers. */
+  get authMechanisms(): readonly string[] {
+    const { _supportedAuth: mechanisms } = this.#internals
+    return mechanisms
   }
 
   get overTls(): boolean {

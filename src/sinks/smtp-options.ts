@@ -1,20 +1,23 @@
-import type { ConnectionOptions } from 'node:tls'
 import { systemClock, type Clock } from '../clock.ts'
 import { StreamsError } from '../errors.ts'
 import { silentLogger, type Logger } from '../log.ts'
+import { resolveAuth, type ResolvedAuth, type SmtpAuthOptions } from './smtp-auth.ts'
+import { resolveTls, type ResolvedTls, type SmtpTlsOptions } from './smtp-tls.ts'
 import { parseSmtpUrl, type SmtpEndpoint } from './smtp-url.ts'
 
 export interface SmtpSinkOptions {
-  /** `smtp://[user:password@]host[:port]`: STARTTLS when offered, certificate not checked. `smtps://…`: verified. */
+  /** `smtp://[user:password@]host[:port]`, or `smtps://…` for TLS from the first byte. */
   readonly url: string
   /** The sender of requests that name none: a bare address. */
   readonly from: string
   /** Connections to the relay, 1 to 1000: tries that may be under way at once. @default 20 */
   readonly connectionsMax?: number
-  /** Lets user and password travel in clear text to a host that is not loopback. @default false */
+  /** Who logs in, and how. @default as the URL says, or nobody */
+  readonly auth?: SmtpAuthOptions
+  /** Lets the login travel in clear text to a host that is not loopback. @default false */
   readonly insecureAuth?: boolean
-  /** More for `node:tls`, such as `ca`. */
-  readonly tls?: ConnectionOptions
+  /** When TLS is used and what is checked. @default STARTTLS when offered, certificate not checked; with smtps:// checked */
+  readonly tls?: SmtpTlsOptions
   /** What EHLO says. @default the machine's name, or [127.0.0.1] when that is no domain */
   readonly clientName?: string
   /** Longest wait for name lookup, TCP and TLS, milliseconds. @default 30_000 */
@@ -35,15 +38,18 @@ export interface SmtpSinkOptions {
   readonly log?: Logger
 }
 
-export type ResolvedSmtpOptions = Required<Omit<SmtpSinkOptions, 'url' | 'clientName'>> & {
+export type ResolvedSmtpOptions = Required<
+  Omit<SmtpSinkOptions, 'url' | 'clientName' | 'auth' | 'tls'>
+> & {
   readonly endpoint: SmtpEndpoint
+  readonly auth: ResolvedAuth | null
+  readonly tls: ResolvedTls
   readonly clientName: string | null
 }
 
 const defaults = Object.freeze({
   connectionsMax: 20,
   insecureAuth: false,
-  tls: Object.freeze({}),
   clientName: null,
   connectTimeoutMs: 30_000,
   greetingTimeoutMs: 60_000,
@@ -58,8 +64,15 @@ const defaults = Object.freeze({
 
 /** Copies, fills in and checks. Throws CONFIGURATION_INVALID. */
 export function resolveSmtpOptions(options: SmtpSinkOptions): ResolvedSmtpOptions {
-  const { url, ...rest } = options
-  const resolved = { ...defaults, ...rest, endpoint: parseSmtpUrl(url) }
+  const { url, auth = {}, tls = {}, ...rest } = options
+  const endpoint = parseSmtpUrl(url)
+  const resolved = {
+    ...defaults,
+    ...rest,
+    endpoint,
+    auth: resolveAuth(auth, endpoint.credentials),
+    tls: resolveTls(tls, endpoint.secure),
+  }
   inRange('connectionsMax', resolved.connectionsMax, 1000)
   inRange('mailsPerConnectionMax', resolved.mailsPerConnectionMax, 1_000_000)
   for (const name of ['connect', 'greeting', 'reply', 'hold', 'dot', 'idle'] as const) {

@@ -8,7 +8,7 @@ export interface SmtpCredentials {
 export interface SmtpEndpoint {
   readonly host: string
   readonly port: number
-  /** TLS from the first byte, certificate verified. Otherwise STARTTLS when it is offered, certificate not checked. */
+  /** TLS from the first byte. */
   readonly secure: boolean
   readonly credentials: SmtpCredentials | null
   /** `host:port`, for people and records. */

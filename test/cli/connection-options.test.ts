@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { resolveConfiguration, type Configuration } from '../../src/cli/configuration.ts'
 import { kafkaOptions } from '../../src/cli/kafka-options.ts'
-import { smtpUrl } from '../../src/cli/smtp-url.ts'
 import { systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
-import { parseSmtpUrl } from '../../src/sinks/smtp-url.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailonce-options-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -86,44 +84,6 @@ test.each([
   { yaml: 'kafka:\n  tls: { enabled: false, caFile: FOLDER/none }', says: 'take them out' },
 ])('refuses $yaml', async ({ yaml, says }) => {
   await expect(kafka(yaml)).rejects.toMatchObject({
-    code: 'CONFIGURATION_INVALID',
-    message: expect.stringContaining(says),
-  })
-})
-
-test('user and password of the relay may stand outside the URL, whatever characters they have', async () => {
-  const url = await smtpUrl(
-    await configured('smtp: { url: smtps://relay, username: "a@b", password: "p:/@#?%" }'),
-  )
-
-  expect(parseSmtpUrl(url.reveal()).credentials).toEqual({ user: 'a@b', password: 'p:/@#?%' })
-  expect(String(url)).toBe('smtps://relay')
-})
-
-test('the URL of the relay may hold the user and a file the password', async () => {
-  fileOf('relay-password', 'secret\n')
-
-  const url = await smtpUrl(
-    await configured('smtp: { url: "smtps://me@relay", password-file: FOLDER/relay-password }'),
-  )
-
-  expect(parseSmtpUrl(url.reveal()).credentials).toEqual({ user: 'me', password: 'secret' })
-})
-
-test.each([
-  {
-    yaml: 'smtp: { url: "smtps://me:x@relay", username: you }',
-    says: 'the user stands in the URL',
-  },
-  {
-    yaml: 'smtp: { url: "smtps://me:x@relay", password: y }',
-    says: 'the password stands in the URL',
-  },
-  { yaml: 'smtp: { url: "smtps://relay", password: y }', says: 'without a user' },
-])('refuses $yaml', async ({ yaml, says }) => {
-  const url = smtpUrl(await configured(yaml))
-
-  await expect(url).rejects.toMatchObject({
     code: 'CONFIGURATION_INVALID',
     message: expect.stringContaining(says),
   })

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { composeMail } from '../../src/sinks/compose-mail.ts'
 import { SmtpSink } from '../../src/sinks/smtp-sink.ts'
 import type { SmtpSinkOptions } from '../../src/sinks/smtp-options.ts'
-import type { PostfixDoor } from '../support/postfix/configuration.ts'
+import type { TlsPolicy } from '../../src/sinks/smtp-tls.ts'
+import { postfixLogin, type PostfixDoor } from '../support/postfix/configuration.ts'
 import { Postfix, postfixMissing } from '../support/postfix/postfix.ts'
+import { testCertificate } from '../support/smtp/test-certificate.ts'
 import { attemptOf, failed, firstSeenMs, mailRequest, prepared } from './mail-fixture.ts'
 
 const heldProcess = fileURLToPath(new URL('held-process.ts', import.meta.url))
@@ -110,6 +112,100 @@ describe.skipIf(postfixMissing !== null)(`Postfix (${postfixMissing ?? 'a real o
     expect(refused.refused).toMatchObject([{ reply: expect.stringMatching(/^550 5\.1\.1 /) }])
     expect(unwelcome.refused).toMatchObject([{ reply: expect.stringMatching(/^550 5\.7\.1 /) }])
     expect(taken.map(line => takenLine.exec(line)?.[1])).toEqual(['<second@example.org>'])
+  })
+
+  test.each<{ door: PostfixDoor; mechanism: 'PLAIN' | 'LOGIN'; policy: TlsPolicy }>([
+    { door: 'auth', mechanism: 'PLAIN', policy: 'none' },
+    { door: 'auth', mechanism: 'LOGIN', policy: 'none' },
+    { door: 'auth-over-tls', mechanism: 'PLAIN', policy: 'required' },
+    { door: 'auth-over-tls', mechanism: 'LOGIN', policy: 'required' },
+  ])('logs in by $mechanism, TLS $policy', async ({ door, mechanism, policy }) => {
+    const { user, realm, password } = postfixLogin
+    const auth = { user: `${user}@${realm}`, password, mechanism }
+    const tls = policy === 'required' ? { policy, ca: testCertificate } : { policy }
+    await using sink = sinkTo(door, { auth, tls })
+    const linesBefore = postfix.log.length
+
+    const attempt = await prepared(sink, attemptOf({ requestId: `${door}-${mechanism}` }))
+    await attempt.perform(() => true)
+    await postfix.delivered(attempt.messageId)
+
+    expect(postfix.log.slice(linesBefore).join('\n')).toContain(
+      `sasl_method=${mechanism}, sasl_username=${user}@${realm}`,
+    )
+  })
+
+  test('a wrong password is about the relay, not about the mail', async () => {
+    const auth = { user: 'ann@postfix.test', password: 'wrong' }
+    await using sink = sinkTo('auth-over-tls', { auth })
+
+    const attempt = await failed(sink, attemptOf({ requestId: 'wrong-password' }))
+
+    expect(attempt).toMatchObject({ unavailable: true, reached: false, refused: [], deferred: [] })
+    expect(attempt.reply).toMatch(/^535 5\.7\.8 /)
+  })
+
+  test('where no TLS is offered, none of the policies that need it sends anything', async () => {
+    const linesBefore = postfix.log.length
+    for (const tls of [
+      { policy: 'required' },
+      { policy: 'pinned', ca: testCertificate },
+    ] as const) {
+      await using sink = sinkTo('plain', { tls })
+
+      const attempt = await failed(sink, attemptOf({ requestId: `downgrade-${tls.policy}` }))
+
+      expect(attempt).toMatchObject({ unavailable: true, reached: false })
+      expect(attempt.reply).toMatch(/nothing is sent in clear text: 502 5\.5\.1 /)
+    }
+    expect(postfix.log.slice(linesBefore).filter(line => /client=|NOQUEUE/.test(line))).toEqual([])
+  })
+
+  test('a certificate that the CA does not know is refused in the handshake', async () => {
+    await using sink = sinkTo('starttls', { tls: { policy: 'required' } })
+
+    const attempt = await failed(sink, attemptOf({ requestId: 'unknown-ca' }))
+
+    expect(attempt).toMatchObject({ unavailable: true, reached: false })
+    expect(attempt.reply).toMatch(/certificate/)
+  })
+
+  test('a mail beyond the SIZE of Postfix is refused before MAIL, one below it is taken', async () => {
+    await using sink = sinkTo('small')
+    const large = 'word '.repeat(4000)
+
+    const refused = await failed(sink, attemptOf({ requestId: 'large', text: large }))
+    const taken = await prepared(sink, attemptOf({ requestId: 'fits', text: large.slice(0, 9000) }))
+    const outcome = await taken.perform(() => true)
+
+    expect(refused).toMatchObject({ reached: false, unavailable: false })
+    expect(refused.refused).toMatchObject([{ reply: expect.stringMatching(/^552 5\.3\.4 /) }])
+    expect(outcome.kind).toBe('done')
+  })
+
+  test('an international domain goes to a relay that knows ASCII alone, an international name to one that knows more', async () => {
+    await using ascii = sinkTo('ascii')
+    await using plain = sinkTo('plain')
+    const domain = attemptOf({
+      requestId: 'idn',
+      from: 'shop@bücher.example',
+      to: ['ann@bücher.example'],
+    })
+    const name = attemptOf({ requestId: 'eai', to: ['änn@bücher.example'] })
+
+    const attempt = await prepared(ascii, domain)
+    await attempt.perform(() => true)
+    const refused = await failed(ascii, name)
+    const international = await prepared(plain, name)
+    await international.perform(() => true)
+
+    expect((await postfix.delivered(attempt.messageId))[0]?.recipient).toBe(
+      'ann@xn--bcher-kva.example',
+    )
+    expect(refused.refused).toMatchObject([{ reply: expect.stringMatching(/^553 5\.6\.7 /) }])
+    expect((await postfix.delivered(international.messageId))[0]?.recipient).toBe(
+      Buffer.from('änn@bücher.example').toString('latin1'),
+    )
   })
 })
 

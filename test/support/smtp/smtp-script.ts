@@ -27,6 +27,8 @@ export interface SmtpScript {
   readonly ehlo?: readonly string[] | SmtpStep
   readonly starttls?: SmtpStep
   readonly auth?: SmtpStep
+  /** To what the client says after a 334; another 334 asks for more. */
+  readonly authResponse?: (response: string) => SmtpStep
   readonly mail?: SmtpStep | ((sender: string) => SmtpStep)
   readonly rcpt?: SmtpStep | ((recipient: string) => SmtpStep)
   readonly data?: SmtpStep

@@ -27,6 +27,7 @@ export class SmtpSession {
   #input = ''
   #body: string | null = null
   #from: string | null = null
+  #inLogin = false
   #to: string[] = []
 
   constructor(
@@ -108,6 +109,7 @@ export class SmtpSession {
   }
 
   #command(line: string): void {
+    if (this.#inLogin) return this.#login(this.#script.authResponse?.(line) ?? friendly.auth)
     const verb = line.replace(/[ :].*/, '').toUpperCase()
     const address = /<(.*?)>/.exec(line)?.[1] ?? ''
     switch (verb) {
@@ -116,7 +118,7 @@ export class SmtpSession {
       case 'STARTTLS':
         return this.#startTls()
       case 'AUTH':
-        return this.#do(this.#script.auth ?? friendly.auth)
+        return this.#login(this.#script.auth ?? friendly.auth)
       case 'MAIL': {
         const { mail = friendly.mail } = this.#script
         const step = typeof mail === 'function' ? mail(address) : mail
@@ -148,6 +150,11 @@ export class SmtpSession {
     const offered = ehlo.filter(extension => extension !== 'STARTTLS' || !this.overTls)
     const lines = ['relay.test', ...offered]
     this.#do(reply(...lines.map((text, at) => `250${at === lines.length - 1 ? ' ' : '-'}${text}`)))
+  }
+
+  #login(step: SmtpStep): void {
+    this.#inLogin = step.say.startsWith('334')
+    this.#do(step)
   }
 
   #startTls(): void {

@@ -1,0 +1,11 @@
+import { authMechanisms } from '../sinks/smtp-auth.ts'
+import { tlsPolicies } from '../sinks/smtp-tls.ts'
+import { oneOf, serverUrl, textLike } from './parsers.ts'
+
+/** What is read alike for the relay of `smtp` and for one of several. */
+export const relayParsers = Object.freeze({
+  url: serverUrl('smtp', 'smtps'),
+  username: textLike('NAME', /^[^\0\r\n]+$/, 'a user name'),
+  authMechanism: oneOf(...authMechanisms),
+  tlsPolicy: oneOf(...tlsPolicies),
+})
