@@ -110,10 +110,14 @@ export interface EffectDefinition<Request = unknown> {
   /** Why a request goes to the dead letters with this end, its bytes untouched, beside the outcome record if there is one; null: it does not. @default never */
   readonly deadLetter?: (end: EffectEnd<Request>) => DeadLetterReason | null
   /**
-   * The record that answers a request whose identity is still open with the request `open`; null for none. It is not carried
-   * out and has no end of its own. A request whose identity has ended is another one when it was first seen at another time.
+   * The records that answer a request whose identity is still open with the request `open`. It is not carried out and has no
+   * end of its own. A request whose identity has ended is another one when it was first seen at another time.
    */
-  readonly repeated?: (request: Request, record: EffectRecord, open: Request) => EffectOutput | null
+  readonly repeated?: (
+    request: Request,
+    record: EffectRecord,
+    open: Request,
+  ) => readonly EffectOutput[]
   /** Delays before each retry, milliseconds; when they are used up the request ends as `retries-exhausted`. */
   readonly retryDelaysMs: readonly number[]
   /** Share of a delay that is drawn by chance, 0 to 1. @default 0.1 */

@@ -167,8 +167,8 @@ export class EffectEngine<Request> {
   #answerRepeat(input: EffectInput<Request>, plan: EffectPlan, open: Delivery, emit: Emit): void {
     const { request, repeated } = this.#options.definition
     if (open.plan.firstSeenMs === plan.firstSeenMs) return
-    const answer = repeated?.(input.request, input, request.deserialize(open.payload))
-    if (answer) emit(answer)
+    const answers = repeated?.(input.request, input, request.deserialize(open.payload)) ?? []
+    for (const answer of answers) emit(answer)
   }
 
   /** Evidence or a decision from outside the task. Reads before it changes anything, like `accept`. */

@@ -8,12 +8,13 @@ import type {
   RecordHeader,
   StreamRecord,
 } from '../topology/topology.ts'
-import type { DuplicateRequest } from './duplicate-request.ts'
+import type { DuplicateRequest, LaterTaker } from './duplicate-request.ts'
 import { type EndReport, reportOf } from './end-report.ts'
 import { identityOf } from './identity.ts'
 import {
   keptBeyondWindowMs,
   type KnownEnd,
+  laterTakersMax,
   type Outcome,
   type OutcomeEntry,
   outcomeEntrySerde,
@@ -45,6 +46,7 @@ const nothingKnown: Outcome = Object.freeze({
   waiting: 0,
   awaited: false,
   touchedMs: 0,
+  laterTakers: Object.freeze([]),
 })
 
 /**
@@ -122,12 +124,13 @@ class CallbackStep {
   }
 
   #takeDuplicate(duplicate: DuplicateRequest): void {
-    const { partition, offset, timestampMs, callback, original } = duplicate
+    const { partition, offset, timestampMs, callback, original, taker } = duplicate
+    if (taker !== null) this.#noteLaterTaker(taker)
+    if (callback === null) return
     const waiting = { partition, offset, timestampMs, callback, headers: this.#record.headers }
     const { end } = this.#outcome
-    if (end !== null && end.requestedAtMs === original.requestedAtMs) {
-      return this.#answerDuplicate(waiting, end)
-    }
+    const known = end && this.#endOf(original.requestedAtMs, end)
+    if (known) return this.#answerDuplicate(waiting, known)
     // An end that has not been known for so long has come and is forgotten, or comes too late to be waited for. So it is where
     // a later request of that name has ended since: it was taken for a new one because the original had ended.
     const superseded = end !== null && end.requestedAtMs > original.requestedAtMs
@@ -143,6 +146,24 @@ class CallbackStep {
       })
     }
     this.#wait(waiting)
+  }
+
+  /** What is known of the request that took the identity at that time. */
+  #endOf(requestedAtMs: number, end: KnownEnd): KnownEnd | undefined {
+    if (end.requestedAtMs === requestedAtMs) return end
+    const taker = this.#outcome.laterTakers.find(each => each.requestedAtMs === requestedAtMs)
+    return taker && endOfTaker(taker, end)
+  }
+
+  /** Whoever waits although an end is known waits for a later one: that this taker will not have. */
+  #noteLaterTaker(taker: LaterTaker): void {
+    const { end, laterTakers } = this.#outcome
+    this.#outcome = {
+      ...this.#outcome,
+      laterTakers: [...laterTakers, taker].slice(-laterTakersMax),
+    }
+    if (end !== null && taker.requestedAtMs > end.requestedAtMs)
+      this.#answerWaiting(endOfTaker(taker, end))
   }
 
   #wait(duplicate: WaitingDuplicate): void {
@@ -218,6 +239,10 @@ class CallbackStep {
       headers: traceHeaders(cause.headers, () => eventId),
     })
   }
+}
+
+function endOfTaker({ words }: LaterTaker, end: KnownEnd): KnownEnd {
+  return words === null ? end : { ...end, words, messageId: null }
 }
 
 /** Names the record that made the callback: the same on every replay, another for every other cause. */

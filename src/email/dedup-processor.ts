@@ -194,7 +194,7 @@ function answerRepeat(arrival: Arrival, seen: SeenRequest, options: DedupOptions
   context.forward(
     {
       key: requestId,
-      value: { source, requestId, callback, ...place, original },
+      value: { source, requestId, callback, taker: null, ...place, original },
       timestampMs: nowMs,
       headers: traceHeaders(record.headers, () => traceSeed(identity, place)),
     },

@@ -4,6 +4,7 @@ import type { Serde } from '../serde.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import type { RecordHeader } from '../topology/topology.ts'
 import { requestedAheadMaxMs } from './dedup-store.ts'
+import type { LaterTaker } from './duplicate-request.ts'
 import type { FirstPlace } from './record-headers.ts'
 import type { Callback } from './records.ts'
 
@@ -30,7 +31,12 @@ export interface Outcome {
   readonly awaited: boolean
   /** Record time of the last change, milliseconds. */
   readonly touchedMs: number
+  /** Requests that took the identity anew and were not carried out, the latest last; at most `laterTakersMax`. */
+  readonly laterTakers: readonly LaterTaker[]
 }
+
+/** Each takes a whole window, so nobody ever asks for those before. */
+export const laterTakersMax = 4
 
 /** A duplicate that waits for the original's end. */
 export interface WaitingDuplicate extends FirstPlace {
@@ -78,36 +84,47 @@ export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
 const optionalText = ['null', 'string']
 const text = 'string'
 
-const outcomeType = avro.Type.forSchema(
+const firstFields = [
+  { name: 'sequence', type: 'int' },
   {
-    type: 'record',
-    name: 'Outcome',
-    fields: [
-      { name: 'sequence', type: 'int' },
+    name: 'end',
+    type: [
+      'null',
       {
-        name: 'end',
-        type: [
-          'null',
-          {
-            type: 'record',
-            name: 'KnownEnd',
-            fields: [
-              { name: 'words', type: text },
-              { name: 'messageId', type: optionalText },
-              { name: 'requestedAtMs', type: 'long' },
-              { name: 'atMs', type: 'long' },
-            ],
-          },
+        type: 'record',
+        name: 'KnownEnd',
+        fields: [
+          { name: 'words', type: text },
+          { name: 'messageId', type: optionalText },
+          { name: 'requestedAtMs', type: 'long' },
+          { name: 'atMs', type: 'long' },
         ],
       },
-      { name: 'pages', type: 'int' },
-      { name: 'waiting', type: 'int' },
-      { name: 'awaited', type: 'boolean' },
-      { name: 'touchedMs', type: 'long' },
     ],
   },
-  { wrapUnions: 'never' },
-)
+  { name: 'pages', type: 'int' },
+  { name: 'waiting', type: 'int' },
+  { name: 'awaited', type: 'boolean' },
+  { name: 'touchedMs', type: 'long' },
+]
+const laterTaker = {
+  type: 'record',
+  name: 'LaterTaker',
+  fields: [
+    { name: 'requestedAtMs', type: 'long' },
+    { name: 'words', type: optionalText },
+  ],
+}
+
+const outcomeTypeOf = (fields: readonly object[]): avro.Type =>
+  avro.Type.forSchema({ type: 'record', name: 'Outcome', fields } as unknown as avro.Schema, {
+    wrapUnions: 'never',
+  })
+const firstOutcomeType = outcomeTypeOf(firstFields)
+const outcomeType = outcomeTypeOf([
+  ...firstFields,
+  { name: 'laterTakers', type: { type: 'array', items: laterTaker } },
+])
 
 const pageType = avro.Type.forSchema(
   {
@@ -150,8 +167,10 @@ const pageType = avro.Type.forSchema(
   { wrapUnions: 'never' },
 )
 
-const outcomeTag = 1
+/** Written by the first release: nobody had taken an identity anew. */
+const firstOutcomeTag = 1
 const pageTag = 2
+const outcomeTag = 3
 
 /** One byte that says which, then Avro. */
 export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
@@ -165,6 +184,10 @@ export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
     const body = bytes.subarray(1)
     if (bytes[0] === outcomeTag) {
       return { kind: 'outcome', ...(outcomeType.fromBuffer(body) as Omit<Outcome, 'kind'>) }
+    }
+    if (bytes[0] === firstOutcomeTag) {
+      const first = firstOutcomeType.fromBuffer(body) as Omit<Outcome, 'kind' | 'laterTakers'>
+      return { kind: 'outcome', ...first, laterTakers: [] }
     }
     if (bytes[0] === pageTag) {
       return { kind: 'page', duplicates: pageType.fromBuffer(body) as WaitingDuplicate[] }

@@ -17,6 +17,7 @@ import { identityOf } from './identity.ts'
 import { placeInHeaders, traceHeaders } from './record-headers.ts'
 import { recipientsOf } from './recipients.ts'
 import type {
+  Callback,
   EmailFailed,
   EmailRequested,
   EmailSent,
@@ -154,28 +155,35 @@ function outcomesOf(targets: readonly TargetState[]): RecipientOutcome[] {
 const neverMs = 8.64e15
 
 /**
- * The answer to a repeat that came after the dedup stage forgot the identity, while the first is still on its way: the
- * same as that stage would have given.
+ * The answer to a request that took the identity anew, because the dedup stage had forgotten it, while the first is still on its
+ * way: the same as that stage would have given, and for the callback stage that it has no end of its own.
  */
 function repetitionOf(
   request: EmailRequested,
   { headers = [], timestampMs }: EffectRecord,
   open: EmailRequested,
-): EffectOutput | null {
-  const { source, requestId, callback } = request
+): readonly EffectOutput[] {
+  const { source, requestId } = request
   const record = {
     key: Buffer.from(requestId),
     headers: traceHeaders(headers, () => identityOf(request)),
     timestampMs,
   }
-  if (contentHash(request) !== contentHash(open)) {
-    const detail = 'a request with this id and other content is still on its way'
-    const value = failedBeforeSending(request, 'CONFLICT', detail, timestampMs)
-    return { ...record, to: sendChildren.failed, value }
+  const repeat = (callback: Callback | null, words: string | null): readonly EffectOutput[] => {
+    const place = placeInHeaders(headers)
+    if (place === undefined) return []
+    const value: DuplicateRequest = {
+      source,
+      requestId,
+      callback,
+      taker: { requestedAtMs: request.requestedAt, words },
+      ...place,
+      original: { requestedAtMs: open.requestedAt, knownUntilMs: neverMs },
+    }
+    return [{ ...record, to: sendChildren.repeated, value }]
   }
-  const place = placeInHeaders(headers)
-  if (callback === null || place === undefined) return null
-  const original = { requestedAtMs: open.requestedAt, knownUntilMs: neverMs }
-  const value: DuplicateRequest = { source, requestId, callback, ...place, original }
-  return { ...record, to: sendChildren.repeated, value }
+  if (contentHash(request) === contentHash(open)) return repeat(request.callback, null)
+  const detail = 'a request with this id and other content is still on its way'
+  const value = failedBeforeSending(request, 'CONFLICT', detail, timestampMs)
+  return [{ ...record, to: sendChildren.failed, value }, ...repeat(null, 'FAILED CONFLICT')]
 }

@@ -170,6 +170,7 @@ test('what was never sent is known by its end alone', async () => {
     waiting: 0,
     awaited: false,
     touchedMs: 1,
+    laterTakers: [],
   })
   await outcomes.apply([{ key: outcomeKey(identity), value }], { topicId: 'id', offset: 1 })
 

@@ -45,13 +45,15 @@ function definitionOf(
     },
     deadLetter: ({ kind, reply }) =>
       kind === 'refused' ? { code: 'REFUSED', message: reply } : null,
-    repeated: (request, record, open) => ({
-      to: 'repeats',
-      key: Buffer.from('repeat'),
-      value: `${request} repeats ${open}`,
-      headers: [],
-      timestampMs: record.timestampMs,
-    }),
+    repeated: (request, record, open) => [
+      {
+        to: 'repeats',
+        key: Buffer.from('repeat'),
+        value: `${request} repeats ${open}`,
+        headers: [],
+        timestampMs: record.timestampMs,
+      },
+    ],
     retryDelaysMs: [10_000, 100_000],
     retryJitter: 0,
     rememberMs,

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { outcomeEntrySerde } from '../../src/email/outcome-store.ts'
 import { callbackPrefetch } from '../../src/email/callback-processor.ts'
 import type { EmailCallback, EmailFailed } from '../../src/email/records.ts'
 import type { StreamRecord } from '../../src/topology/topology.ts'
@@ -170,6 +171,64 @@ test('a duplicate of an original whose name was taken again since does not wait 
   const answer = stage.read(duplicateRequest({ original, timestampMs: noonMs + 1 }))
 
   expect(lines(answer)).toEqual(['1 DUPLICATE UNKNOWN: no longer known'])
+})
+
+describe('a request that took the identity anew while the first was open', () => {
+  const requestedAt = noonMs + windowMs + 1
+  const original = { requestedAtMs: requestedAt, knownUntilMs: requestedAt + windowMs }
+  const asked = { context: { order: 'first' }, url: null }
+  const notice = (words: string | null, own: typeof asked | null = null) =>
+    duplicateRequest({ callback: own, taker: { requestedAtMs: requestedAt, words } })
+
+  test.each([
+    { words: null, told: 'DUPLICATE SENT' },
+    { words: 'FAILED CONFLICT', told: 'DUPLICATE FAILED CONFLICT' },
+  ])('has no end of its own: its duplicates are told $told', ({ words, told }) => {
+    const stage = new CallbackStage()
+    stage.read(emailSent({ callback: null }))
+    const early = stage.read(duplicateRequest({ original }))
+
+    const atNotice = stage.read(notice(words))
+    const late = stage.read(duplicateRequest({ original, offset: 101 }))
+
+    expect(early).toEqual([])
+    expect(lines(atNotice)).toEqual([`1 ${told}`])
+    expect(lines(late)).toEqual([`2 ${told}`])
+  })
+
+  test('is told how the first ended, and so are its duplicates, when that is known', () => {
+    const stage = new CallbackStage()
+
+    const early = [
+      ...stage.read(notice(null, asked)),
+      ...stage.read(duplicateRequest({ original })),
+    ]
+    const end = stage.read(emailSent({ callback: null }))
+
+    expect(early).toEqual([])
+    expect(lines(end)).toEqual(['1 DUPLICATE SENT', '2 DUPLICATE SENT'])
+  })
+
+  test('does not speak for the first: whose duplicates are told its end', () => {
+    const stage = new CallbackStage()
+    stage.read(notice('FAILED CONFLICT'))
+    stage.read(emailSent({ callback: null }))
+
+    expect(lines(stage.read(duplicateRequest()))).toEqual(['1 DUPLICATE SENT'])
+  })
+
+  test('is remembered with the last few of its kind', () => {
+    const stage = new CallbackStage()
+    for (let count = 0; count < 100; count += 1)
+      stage.read(duplicateRequest({ callback: null, taker: { requestedAtMs: count, words: null } }))
+    const entry = outcomeEntrySerde.deserialize(
+      stage.context.entries(stage.store).get('o|billing\0r-1')!,
+    )
+
+    expect(entry).toMatchObject({
+      laterTakers: [96, 97, 98, 99].map(at => ({ requestedAtMs: at })),
+    })
+  })
 })
 
 test('the event id is the same on every replay and another for every cause', () => {

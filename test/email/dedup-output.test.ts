@@ -141,6 +141,7 @@ test('a duplicate carries its callback, its place and how long its original is k
     partition: 0,
     offset: 4,
     timestampMs: noonMs + 7,
+    taker: null,
     original: { requestedAtMs: noonMs, knownUntilMs: noonMs + windowMs },
   } satisfies DuplicateRequest)
 })

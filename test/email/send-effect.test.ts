@@ -183,25 +183,37 @@ test('an outcome for very many stays small, whatever the relay says', () => {
 
 const record = { timestampMs: noonMs + 99, headers: originHeaders(place) }
 
-test('a repeat of what is still on its way is a duplicate of that one', () => {
+test('what takes the identity of a request that is still on its way is a duplicate of that one', () => {
   const repeat = emailRequested({ callback, requestedAt: noonMs + 98 })
 
   const output = effect.repeated?.(repeat, record, emailRequested())
 
-  expect(output).toMatchObject({
-    to: 'repeated',
-    key: Buffer.from('r-1'),
-    value: { callback, ...place, original: { requestedAtMs: noonMs } },
-    timestampMs: noonMs + 99,
-  })
+  expect(output).toMatchObject([
+    {
+      to: 'repeated',
+      key: Buffer.from('r-1'),
+      value: {
+        callback,
+        ...place,
+        taker: { requestedAtMs: noonMs + 98, words: null },
+        original: { requestedAtMs: noonMs },
+      },
+      timestampMs: noonMs + 99,
+    },
+  ])
 })
 
-test('a repeat without a callback is told nobody', () => {
-  expect(effect.repeated?.(emailRequested(), record, emailRequested())).toBeNull()
+test('without a callback it only says that it has no end of its own', () => {
+  const output = effect.repeated?.(emailRequested(), record, emailRequested())
+
+  expect(output).toMatchObject([{ to: 'repeated', value: { callback: null, taker: {} } }])
 })
 
-test('other content under the id of what is still on its way is a conflict', () => {
+test('other content under the id of what is still on its way is a conflict, for its duplicates as well', () => {
   const output = effect.repeated?.(emailRequested({ subject: 'B' }), record, emailRequested())
 
-  expect(output).toMatchObject({ to: 'failed', value: { reason: 'CONFLICT', attempts: 0 } })
+  expect(output).toMatchObject([
+    { to: 'failed', value: { reason: 'CONFLICT', attempts: 0 } },
+    { to: 'repeated', value: { callback: null, taker: { words: 'FAILED CONFLICT' } } },
+  ])
 })

@@ -32,6 +32,7 @@ test.each<OutcomeEntry>([
     waiting: 2,
     awaited: true,
     touchedMs: noonMs,
+    laterTakers: [{ requestedAtMs: noonMs - 2, words: 'FAILED CONFLICT' }],
   },
   {
     kind: 'page',
@@ -49,6 +50,18 @@ test('a duplicate is read as it was written', () => {
   const read = duplicateRequestSerde.deserialize(duplicateRequestSerde.serialize(duplicate))
 
   expect(JSON.parse(JSON.stringify(read))).toEqual(duplicate)
+})
+
+test('what the first release has written is understood', () => {
+  const outcome = outcomeEntrySerde.deserialize(Buffer.from('AQYCCFNFTlQAiA6KDgIEAYwO', 'base64'))
+  const duplicate = duplicateRequestSerde.deserialize(
+    Buffer.from('AQ5iaWxsaW5nBnItMQIKb3JkZXIKYWdhaW4AAADIAdAPiA7QjAE=', 'base64'),
+  )
+
+  expect(outcome).toMatchObject({ sequence: 3, end: { words: 'SENT' }, touchedMs: 902 })
+  expect(outcome).toMatchObject({ laterTakers: [] })
+  expect(duplicate).toMatchObject({ callback: { context: { order: 'again' } }, offset: 100 })
+  expect(duplicate.taker).toBeNull()
 })
 
 test.each([

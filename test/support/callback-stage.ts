@@ -51,6 +51,7 @@ export function duplicateRequest(fields: Partial<DuplicateRequest> = {}): Duplic
     partition: 0,
     offset: 100,
     timestampMs: noonMs + 5,
+    taker: null,
     original: { requestedAtMs: noonMs, knownUntilMs: noonMs + windowMs },
     ...fields,
   }
