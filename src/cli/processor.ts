@@ -11,14 +11,16 @@ import type { KafkaCluster } from '../runtime/ports.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
+import { RelayRouter } from '../sinks/relay-router.ts'
 import { SmtpSink } from '../sinks/smtp-sink.ts'
+import { parseSmtpUrl } from '../sinks/smtp-url.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
 import type { Configuration } from './configuration.ts'
 import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
-import { relayOfSmtp, relayOptions } from './relay-options.ts'
+import { relayOfSmtp, type RelayOptions, relayOptions } from './relay-options.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { refuseSecondDeployment } from './second-deployment.ts'
@@ -122,15 +124,7 @@ export class Processor {
     )
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
-    const sink = resources.use(
-      new SmtpSink({
-        ...relay,
-        from: configuration.from,
-        connectionsMax: configuration.smtpConnections,
-        clock,
-        log,
-      }),
-    )
+    const sink = resources.use(this.#router(relay))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
       serdes,
@@ -157,6 +151,16 @@ export class Processor {
     this.#streams = streams
     if (this.#stopping.signal.aborted) return
     await streams.run()
+  }
+
+  #router(options: RelayOptions): RelayRouter {
+    const { configuration, clock, random, log } = this.#options
+    const { from, smtpConnections: connectionsMax } = configuration
+    const sink = new SmtpSink({ ...options, from, connectionsMax, clock, log })
+    const { name } = parseSmtpUrl(options.url)
+    const all = { weight: 1, senderDomains: new Set<string>(), tags: new Set<string>() }
+    const relays = [{ name, address: name, sink, ...all }]
+    return new RelayRouter({ relays, from, clock, random, log, metrics: this.#metrics.registry })
   }
 
   #settings(cluster: KafkaCluster): Partial<StreamsSettings> {

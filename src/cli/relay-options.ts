@@ -66,14 +66,14 @@ export function relayOfSmtp(configuration: Configuration): RelaySettings {
   }
 }
 
+/** What a sink is given of a relay's keys. */
+export type RelayOptions = Required<Pick<SmtpSinkOptions, 'url' | 'auth' | 'tls' | 'insecureAuth'>>
+
 /**
  * What a sink is given for one relay, with its files read and everything checked that can be checked without it. `place` is where its keys
  * stand. Throws CONFIGURATION_INVALID, naming the place; no secret is part of the text.
  */
-export async function relayOptions(
-  place: string,
-  settings: RelaySettings,
-): Promise<Required<Pick<SmtpSinkOptions, 'url' | 'auth' | 'tls' | 'insecureAuth'>>> {
+export async function relayOptions(place: string, settings: RelaySettings): Promise<RelayOptions> {
   const {
     username,
     tokenFile,

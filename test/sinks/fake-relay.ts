@@ -1,0 +1,95 @@
+import type { MailRequest } from '../../src/sinks/mail-request.ts'
+import type { Relay } from '../../src/sinks/relay.ts'
+import type {
+  FailedAttempt,
+  Outcome,
+  PreparedAttempt,
+  Sink,
+  SinkAttempt,
+} from '../../src/sinks/sink.ts'
+
+/** What a relay does with a try: takes all of it, is out of reach, closes with 421 at MAIL, greylists, or is silent. */
+export type RelayMood = 'takes' | 'down' | '421' | 'greylists' | 'silent'
+
+/** A relay that is in one mood at a time, and remembers what it was asked for. */
+export class FakeRelay implements Sink<MailRequest> {
+  readonly concurrencyMax: number
+  readonly address: string
+  mood: RelayMood = 'takes'
+  /** Of every try, in order. */
+  readonly asked: SinkAttempt<MailRequest>[] = []
+  /** Ends the tries that met its silence. */
+  speak: () => void = () => undefined
+  readonly #spoken: Promise<void>
+
+  constructor(address: string, concurrencyMax = 2) {
+    this.address = address
+    this.concurrencyMax = concurrencyMax
+    this.#spoken = new Promise(resolve => (this.speak = resolve))
+  }
+
+  get identities(): string[] {
+    return this.asked.map(({ identity }) => identity)
+  }
+
+  async prepare(attempt: SinkAttempt<MailRequest>): Promise<PreparedAttempt | FailedAttempt> {
+    this.asked.push(attempt)
+    if (this.mood === 'silent') await this.#spoken
+    const { address: relay, mood } = this
+    if (mood === 'takes' || mood === 'silent') return this.#prepared(attempt)
+    const deferred = mood === 'greylists' ? attempt.targets.map(lateFor) : []
+    const unavailable = mood !== 'greylists'
+    const reached = mood !== 'down'
+    const reply = mood
+    return {
+      kind: 'failed',
+      reached,
+      refused: [],
+      deferred,
+      unavailable,
+      reply,
+      messageId: '',
+      relay,
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #prepared({ targets }: SinkAttempt<MailRequest>): PreparedAttempt {
+    const done: Outcome = { kind: 'done', reply: '250 ok' }
+    return {
+      kind: 'prepared',
+      accepted: targets,
+      refused: [],
+      deferred: [],
+      messageId: '',
+      contentHash: '',
+      relay: this.address,
+      perform: mayPerform =>
+        Promise.resolve(mayPerform() ? done : { kind: 'abandoned', reply: '' }),
+      abandon: () => undefined,
+      lost: new Promise(() => undefined),
+    }
+  }
+}
+
+const lateFor = (target: string) => ({ target, reply: '450 later' })
+
+export function relayOf(sink: FakeRelay, change: Partial<Relay> = {}): Relay {
+  const { address } = sink
+  return {
+    name: address.split(':', 1)[0] ?? '',
+    address,
+    sink,
+    weight: 1,
+    senderDomains: new Set(),
+    tags: new Set(),
+    ...change,
+  }
+}
