@@ -1,45 +1,8 @@
 import assert from 'node:assert/strict'
-import type { FailedAttempt, Outcome, TargetReply } from '../sinks/sink.ts'
+import type { FailedAttempt, TargetReply } from '../sinks/sink.ts'
 import { type Decision, decisionText, type Delivery, type Doubt, markTargets } from './delivery.ts'
+import type { AttemptIntent, DeliveryEvent } from './delivery-event.ts'
 import type { EndKind, TargetStatus } from './effect.ts'
-
-/** What can happen to a delivery. Times are wall clock, milliseconds; `chance` is drawn in [0, 1) by the caller. */
-export type DeliveryEvent =
-  | { readonly kind: 'accepted'; readonly nowMs: number }
-  | { readonly kind: 'attempt'; readonly nowMs: number; readonly attempt: AttemptIntent }
-  | {
-      readonly kind: 'failed'
-      readonly nowMs: number
-      readonly chance: number
-      readonly failure: FailedAttempt
-    }
-  | {
-      readonly kind: 'outcome'
-      readonly nowMs: number
-      readonly chance: number
-      readonly token: string
-      readonly outcome: Outcome
-    }
-  | { readonly kind: 'expired'; readonly nowMs: number }
-  | { readonly kind: 'cancelled'; readonly nowMs: number; readonly decision: Decision }
-  | {
-      readonly kind: 'resolved'
-      readonly nowMs: number
-      readonly decision: Decision
-      /** When the in-doubt end fell that the decision is about. */
-      readonly endedAtMs: number
-    }
-
-/** What transaction 1 records of an attempt at its gate. */
-export interface AttemptIntent {
-  readonly token: string
-  readonly accepted: readonly string[]
-  readonly refused: readonly TargetReply[]
-  readonly deferred: readonly TargetReply[]
-  readonly messageId: string
-  readonly contentHash: string
-  readonly relay: string
-}
 
 export interface RetryPolicy {
   readonly delaysMs: readonly number[]
@@ -69,6 +32,8 @@ export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryP
       return fail(delivery, event.failure, event.nowMs, event.chance, policy)
     case 'outcome':
       return applyOutcome(delivery, event, policy)
+    case 'refused':
+      return refuse(delivery, event.refused, event.nowMs)
     case 'expired':
       return isIdle(delivery)
         ? giveUp(delivery, event.nowMs, 'expired', 'expired before it could be sent')
@@ -102,6 +67,27 @@ function accept(delivery: Delivery, nowMs: number): Transition {
     return giveUp(delivery, nowMs, 'expired', 'expired before it could be sent')
   if (notBeforeMs !== null && notBeforeMs > nowMs) return wait(delivery, notBeforeMs)
   return same(delivery)
+}
+
+/**
+ * Refused by the application before a try, so that no try serves them. Who stands in a doubt may have been served: that
+ * nobody serves him again does not settle it.
+ */
+function refuse(delivery: Delivery, refused: readonly TargetReply[], nowMs: number): Transition {
+  if (!isIdle(delivery)) return same(delivery)
+  const isDoubted = ({ target }: TargetReply): boolean =>
+    delivery.doubts.some(doubt => doubt.targets.includes(target))
+  const pending = refused.filter(({ target }) =>
+    delivery.targets.some(each => each.target === target && each.status === 'pending'),
+  )
+  if (pending.length === 0) return same(delivery)
+  const targets = markTargets(
+    markTargets(delivery.targets, pending.filter(isDoubted), 'unknown'),
+    pending.filter(each => !isDoubted(each)),
+    'refused',
+  )
+  const settled = { ...delivery, targets, reply: pending.at(-1)!.reply }
+  return hasPending(settled) ? same(settled) : end(settled, nowMs, 'refused')
 }
 
 /** Transaction 1. The targets refused and deferred before the gate are recorded with it. */

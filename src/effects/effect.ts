@@ -1,5 +1,6 @@
 import type { Serde } from '../serde.ts'
-import type { Sink } from '../sinks/sink.ts'
+import type { FindTable } from '../global-table.ts'
+import type { Sink, TargetReply } from '../sinks/sink.ts'
 
 /** What the engine must know of a request beyond its bytes. Derived from the record once, when it is accepted. */
 export interface EffectPlan {
@@ -118,6 +119,15 @@ export interface EffectDefinition<Request = unknown> {
     record: EffectRecord,
     open: Request,
   ) => readonly EffectOutput[]
+  /**
+   * Asked before every try, of the targets that it would serve: those returned are refused for good, with the reply, and the try
+   * serves the others; where none is left there is no try. What is past its gate is not asked about. @default nobody
+   */
+  readonly refusals?: (
+    request: Request,
+    targets: readonly string[],
+    table: FindTable,
+  ) => readonly TargetReply[]
   /** Delays before each retry, milliseconds; when they are used up the request ends as `retries-exhausted`. */
   readonly retryDelaysMs: readonly number[]
   /** Share of a delay that is drawn by chance, 0 to 1. @default 0.1 */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { FindTable } from '../global-table.ts'
 import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { KeyValueStore } from '../state/store.ts'
@@ -35,6 +36,7 @@ export interface EngineOptions<Request> {
   readonly definition: EffectDefinition<Request>
   readonly store: OutboxStore
   readonly slots: SinkSlots
+  readonly table: FindTable
   readonly journal: Journal
   readonly clock: Clock
   readonly random: Random

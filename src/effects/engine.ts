@@ -1,5 +1,6 @@
 import { decisionText, type Delivery, newDelivery } from './delivery.ts'
-import { type DeliveryEvent, isIdle } from './delivery-machine.ts'
+import type { DeliveryEvent } from './delivery-event.ts'
+import { isIdle } from './delivery-machine.ts'
 import { Doubts } from './doubts.ts'
 import type { EffectPlan, EffectRecord } from './effect.ts'
 import type { EffectInput, Emit, EngineOptions } from './engine-options.ts'

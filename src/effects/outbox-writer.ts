@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { decisionText, type Delivery } from './delivery.ts'
-import { deliver, type DeliveryEvent, type RetryPolicy } from './delivery-machine.ts'
+import type { DeliveryEvent } from './delivery-event.ts'
+import { deliver, type RetryPolicy } from './delivery-machine.ts'
 import type { EffectEnd, EndKind } from './effect.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
 import type { OpenRequests } from './open-requests.ts'

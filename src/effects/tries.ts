@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { FailedAttempt } from '../sinks/sink.ts'
-import type { Delivery } from './delivery.ts'
+import { type Delivery, pendingTargets } from './delivery.ts'
 import { isIdle } from './delivery-machine.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
 import type { Flight } from './flight.ts'
@@ -60,20 +60,29 @@ export class Tries<Request> {
       const open = this.#open.takeReady()
       const delivery = open?.delivery
       if (open && delivery && !isExpired(delivery, nowMs)) {
-        this.#open.setStage(open, 'flying')
-        open.flight = this.#flights.start(
-          delivery,
-          definition.request.deserialize(delivery.payload),
-        )
-        continue
+        const request = definition.request.deserialize(delivery.payload)
+        if (!this.#refuse(delivery, request, nowMs, emit)) {
+          this.#open.setStage(open, 'flying')
+          open.flight = this.#flights.start(delivery, request)
+          continue
+        }
       }
       slots.inconclusive()
       slots.release()
       if (open === undefined) break
+      if (delivery && !isExpired(delivery, nowMs)) continue
       if (delivery) this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
       else toLoad.push(this.#toLoad(open))
     }
     if (toLoad.length > 0) void this.#load(toLoad)
+  }
+
+  /** True when the application has refused some of its targets: what is left of it is back in line. */
+  #refuse(delivery: Delivery, request: Request, nowMs: number, emit: Emit): boolean {
+    const { definition, table } = this.#options
+    const refused = definition.refusals?.(request, pendingTargets(delivery), table) ?? []
+    if (refused.length === 0) return false
+    return this.#writer.write(delivery, { kind: 'refused', nowMs, refused }, emit, request)
   }
 
   /** They end although nobody has room for them. Returns those whose bytes must be read first. */

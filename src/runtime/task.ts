@@ -147,6 +147,7 @@ export class Task {
         definition,
         store: outboxOf(() => this.stores.get(node.store.name)!),
         slots: context.slots.get(node.name)!,
+        table: context.table,
         journal: context.journal,
         clock: context.clock,
         random: context.random,

@@ -1,4 +1,4 @@
-import type { DeliveryEvent } from '../../src/effects/delivery-machine.ts'
+import type { DeliveryEvent } from '../../src/effects/delivery-event.ts'
 import {
   after,
   attemptAt,
@@ -6,6 +6,7 @@ import {
   deliveryOf,
   failedAt,
   outcomeAt,
+  refusedAt,
   resolvedAt,
 } from '../effects/delivery-fixture.ts'
 
@@ -49,6 +50,7 @@ export const deliveryEvents = {
   'outcome: unknown': outcomeAt(9, 't-1', 'unknown'),
   'late evidence: done': outcomeAt(9, 't-0', 'done'),
   'late evidence: refused': outcomeAt(9, 't-0', 'refused'),
+  'refused before a try': refusedAt(9, 'a', 'b'),
   expired: { kind: 'expired', nowMs: 9 },
   cancelled: cancelledAt(9),
   'resolved by a person: sent': resolvedAt(9, 'sent', 1),

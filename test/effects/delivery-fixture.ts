@@ -1,10 +1,6 @@
 import { type Decision, type Delivery, newDelivery } from '../../src/effects/delivery.ts'
-import {
-  deliver,
-  type DeliveryEvent,
-  type RetryPolicy,
-  type Transition,
-} from '../../src/effects/delivery-machine.ts'
+import type { DeliveryEvent } from '../../src/effects/delivery-event.ts'
+import { deliver, type RetryPolicy, type Transition } from '../../src/effects/delivery-machine.ts'
 import type { EffectPlan } from '../../src/effects/effect.ts'
 import type { FailedAttempt, OutcomeKind } from '../../src/sinks/sink.ts'
 
@@ -73,6 +69,15 @@ export function outcomeAt(nowMs: number, token: string, kind: OutcomeKind): Deli
 
 export function failedAt(nowMs: number, failure: Partial<FailedAttempt> = {}): DeliveryEvent {
   return { kind: 'failed', nowMs, chance: 0, failure: failureOf(failure) }
+}
+
+/** Before a try, by the application. */
+export function refusedAt(nowMs: number, ...targets: readonly string[]): DeliveryEvent {
+  return {
+    kind: 'refused',
+    nowMs,
+    refused: targets.map(target => ({ target, reply: '550 never' })),
+  }
 }
 
 export function decisionOf<Kind extends Decision['kind']>(

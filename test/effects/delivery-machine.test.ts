@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Delivery } from '../../src/effects/delivery.ts'
-import { deliver, type DeliveryEvent } from '../../src/effects/delivery-machine.ts'
+import type { DeliveryEvent } from '../../src/effects/delivery-event.ts'
+import { deliver } from '../../src/effects/delivery-machine.ts'
 import {
   after,
   attemptAt,

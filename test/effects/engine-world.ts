@@ -23,6 +23,7 @@ function definitionOf(
   sink: FakeSink,
   requestSerde: Serde<string>,
   details: string[],
+  refused: ReadonlySet<string>,
 ): EffectDefinition<string> {
   return {
     sink,
@@ -54,6 +55,8 @@ function definitionOf(
         timestampMs: record.timestampMs,
       },
     ],
+    refusals: (_request, targets) =>
+      targets.filter(each => refused.has(each)).map(target => ({ target, reply: '550 never' })),
     retryDelaysMs: [10_000, 100_000],
     retryJitter: 0,
     rememberMs,
@@ -82,6 +85,8 @@ export class EngineWorld {
   readonly lateFacts: Fact[] = []
   /** In the order in which they were written, whatever became of the cycle. */
   readonly deadLetters: EffectDeadLetter[] = []
+  /** Targets that the application refuses before a try. */
+  readonly refused = new Set<string>()
   /** Of every end that was forwarded. */
   readonly details: string[] = []
   /** Lines of level info. */
@@ -226,9 +231,12 @@ export class EngineWorld {
   #newEngine(): EffectEngine<string> {
     const { definition } = this.overlaid
     return new EffectEngine<string>({
-      definition: definitionOf(this.sink, this.#requestSerde, this.details),
+      definition: definitionOf(this.sink, this.#requestSerde, this.details, this.refused),
       store: outboxOf(() => ({ definition, backend: this.backend, overlaid: this.overlaid })),
       slots: this.slots,
+      table: () => {
+        throw new Error('there is no table')
+      },
       journal: this.journal,
       clock: this.clock,
       random: seededRandom(1),
