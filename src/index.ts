@@ -71,7 +71,13 @@ export { type Logger, silentLogger } from './log.ts'
 // The flagship
 export { emailTopology, type EmailTopologyOptions } from './email/email-topology.ts'
 export type { EmailSerdes } from './email/topics.ts'
-export type { EmailCallback, EmailFailed, EmailRequested, EmailSent } from './email/records.ts'
+export type {
+  EmailCallback,
+  EmailFailed,
+  EmailRequested,
+  EmailSent,
+  EmailSuppressed,
+} from './email/records.ts'
 
 // Testing
 export { TopologyTestDriver } from './testing/topology-test-driver.ts'

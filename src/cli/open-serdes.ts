@@ -24,5 +24,6 @@ export async function openSerdes(options: OpenSerdesOptions): Promise<EmailSerde
     sent: await serde('email.sent'),
     failed: await serde('email.failed'),
     callback: await serde('email.callback'),
+    suppressed: await serde('email.suppressed'),
   }
 }

@@ -3,9 +3,11 @@ import type { SettingName } from './settings.ts'
 
 const toAsk: readonly SettingName[] = ['http', 'config']
 const toDecide: readonly SettingName[] = ['http', 'kafka', 'applicationId', 'config']
+const toSuppress: readonly SettingName[] = ['kafka', 'schemaRegistry', 'config']
 const toReplay: readonly SettingName[] = ['kafka', 'applicationId', 'config']
 
 const request: Argument = { placeholder: 'SOURCE/REQUESTID' }
+const address: Argument = { placeholder: 'ADDRESS' }
 const deadLetter: Argument = { placeholder: 'PARTITION/OFFSET' }
 const json: Flag = { help: 'As JSON, one object a line.' }
 const audit: Readonly<Record<string, Flag>> = {
@@ -108,5 +110,39 @@ export const operatorCommands: readonly Command[] = Object.freeze([
       by: audit['by']!,
     },
     load: async () => (await import('./dead-letter-commands.ts')).deadLettersReplayCommand,
+  },
+  {
+    name: 'suppress add',
+    summary: 'has an address get no mail any more',
+    description: [
+      'Writes to email.suppressed, which every instance reads; an entry that is there is replaced. It counts from the next try of every request on: what has been handed to the relay is not taken back.',
+    ],
+    argument: address,
+    settings: toSuppress,
+    flags: {
+      reason: {
+        placeholder: 'manual|complaint|unsubscribed|hard-bounce',
+        help: 'Stands in the outcome. Default: manual.',
+      },
+      ...audit,
+    },
+    load: async () => (await import('./suppress-commands.ts')).suppressAddCommand,
+  },
+  {
+    name: 'suppress remove',
+    summary: 'has a suppressed address get mail again',
+    description: ['Requests that were refused in the meantime stay refused.'],
+    argument: address,
+    settings: toSuppress,
+    flags: {},
+    load: async () => (await import('./suppress-commands.ts')).suppressRemoveCommand,
+  },
+  {
+    name: 'suppress list',
+    summary: 'lists the addresses that get no mail',
+    description: ['Reads email.suppressed from its start; needs no instance.'],
+    settings: toSuppress,
+    flags: { json },
+    load: async () => (await import('./suppress-commands.ts')).suppressListCommand,
   },
 ] satisfies readonly Command[])

@@ -19,7 +19,14 @@ export async function topologyCommand({ flags, terminal }: Invocation): Promise<
   const serde = bytesSerde as unknown as Serde<never>
   await using sink = new SmtpSink({ url: 'smtp://127.0.0.1', from: 'mailonce@localhost' })
   const topology = emailTopology({
-    serdes: { requested: serde, dedup: serde, sent: serde, failed: serde, callback: serde },
+    serdes: {
+      requested: serde,
+      dedup: serde,
+      sent: serde,
+      failed: serde,
+      callback: serde,
+      suppressed: serde,
+    },
     sink,
     dedupWindowMs: 1,
     inDoubt: 'hold',

@@ -8,6 +8,7 @@ import { dedupPrefetch, dedupProcessor } from './dedup-processor.ts'
 import { dedupStore } from './dedup-store.ts'
 import { outcomeStore } from './outcome-store.ts'
 import { sendEffect } from './send-effect.ts'
+import { suppressionList } from './suppression.ts'
 import { topicNames } from './topic-names.ts'
 import { type EmailSerdes, emailTopics } from './topics.ts'
 
@@ -30,8 +31,10 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
   const seen = dedupStore(windowMs)
   const outbox = outboxStore('outbox', windowMs)
   const outcomes = outcomeStore(windowMs)
+  const suppressed = suppressionList(topics.suppressed)
   const send = sendEffect({
     sink,
+    suppressed,
     requested: serdes.dedup,
     inDoubt,
     retryDelaysMs,
@@ -39,6 +42,8 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
   })
 
   return new TopologyBuilder()
+    .globalTable(suppressed)
+
     .source('requests', topics.requested, { subTopology: 'dedup' })
     .source('rerouted', topics.requestsRepartition)
     .process('dedup', {

@@ -133,3 +133,18 @@ export interface EmailSent {
   /** Milliseconds since the epoch. */
   readonly sentAt: number
 }
+
+export type SuppressionReason = 'HARD_BOUNCE' | 'COMPLAINT' | 'UNSUBSCRIBED' | 'MANUAL' | 'UNKNOWN'
+
+/** This address gets no mail. The record's key counts: the address with its domain in ASCII and lower case. A null value lifts it. */
+export interface EmailSuppressed {
+  /** As it was written where it was suppressed. */
+  readonly address: string
+  readonly reason: SuppressionReason
+  /** For people. */
+  readonly detail: string
+  /** Who put it there: a person, a system, mailonce itself. */
+  readonly source: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}

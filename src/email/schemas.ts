@@ -7,6 +7,7 @@ const schemaFiles = {
   'email.sent': 'email-sent.avsc',
   'email.failed': 'email-failed.avsc',
   'email.callback': 'email-callback.avsc',
+  'email.suppressed': 'email-suppressed.avsc',
 } as const
 
 export type SchemaTopic = keyof typeof schemaFiles

@@ -7,6 +7,7 @@ import type {
   EndKind,
   TargetState,
 } from '../effects/effect.ts'
+import type { FindTable } from '../global-table.ts'
 import type { Serde } from '../serde.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -16,6 +17,7 @@ import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import { placeInHeaders, traceHeaders } from './record-headers.ts'
 import { recipientsOf } from './recipients.ts'
+import { suppressed, type SuppressionList } from './suppression.ts'
 import type {
   Callback,
   EmailFailed,
@@ -27,6 +29,8 @@ import type {
 
 export interface SendOptions {
   readonly sink: Sink<MailRequest>
+  /** Whoever is in it when a try begins gets no mail. */
+  readonly suppressed: SuppressionList
   readonly requested: Serde<EmailRequested>
   /** For requests that leave it open. */
   readonly inDoubt: 'hold' | 'resend'
@@ -47,6 +51,8 @@ export function sendEffect(options: SendOptions): EffectDefinition<EmailRequeste
     sink,
     request: requested,
     plan: (request: EmailRequested, record: EffectRecord) => planOf(request, record, options),
+    refusals: (_request: EmailRequested, recipients: readonly string[], table: FindTable) =>
+      suppressed(options.suppressed, recipients, table),
     output: outcomeOf,
     repeated: repetitionOf,
     retryDelaysMs,

@@ -5,5 +5,6 @@ export const topicNames = Object.freeze({
   sent: 'email.sent',
   failed: 'email.failed',
   callback: 'email.callback',
+  suppressed: 'email.suppressed',
   deadLetter: 'email.dead-letter',
 })

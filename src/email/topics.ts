@@ -3,7 +3,13 @@ import { bytesSerde, type Serde, utf8Serde } from '../serde.ts'
 import { topic } from '../topology/topic.ts'
 import type { Topic } from '../topology/topology.ts'
 import { type DuplicateRequest, duplicateRequestSerde } from './duplicate-request.ts'
-import type { EmailCallback, EmailFailed, EmailRequested, EmailSent } from './records.ts'
+import type {
+  EmailCallback,
+  EmailFailed,
+  EmailRequested,
+  EmailSent,
+  EmailSuppressed,
+} from './records.ts'
 import { topicNames } from './topic-names.ts'
 
 /** How the values of the contract's topics look as bytes: with a registry in production, without one in tests. */
@@ -13,6 +19,7 @@ export interface EmailSerdes {
   readonly sent: Serde<EmailSent>
   readonly failed: Serde<EmailFailed>
   readonly callback: Serde<EmailCallback>
+  readonly suppressed: Serde<EmailSuppressed>
 }
 
 export interface EmailTopics {
@@ -22,6 +29,8 @@ export interface EmailTopics {
   readonly sent: Topic<string, EmailSent>
   readonly failed: Topic<string, EmailFailed>
   readonly callback: Topic<string, EmailCallback>
+  /** By `suppressionKey`. */
+  readonly suppressed: Topic<string, EmailSuppressed>
   /** Requests that were not written to the partition of their request id, on their way there. */
   readonly requestsRepartition: Topic<string, EmailRequested>
   /** Duplicates that asked for a callback. */
@@ -54,6 +63,7 @@ export function emailTopics(serdes: EmailSerdes, windowMs: number): EmailTopics 
     sent: topic(topicNames.sent, { key, value: serdes.sent }),
     failed: topic(topicNames.failed, { key, value: serdes.failed }),
     callback: topic(topicNames.callback, { key, value: serdes.callback }),
+    suppressed: topic(topicNames.suppressed, { key, value: serdes.suppressed }),
     requestsRepartition: topic('requests-repartition', { key, value: serdes.requested, internal }),
     duplicatesRepartition: topic('duplicates-repartition', {
       key,

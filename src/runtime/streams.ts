@@ -2,7 +2,8 @@ import { type Clock, sleep } from '../clock.ts'
 import type { EffectDefinition } from '../effects/effect.ts'
 import type { Journal } from '../effects/journal.ts'
 import { SinkSlots } from '../effects/sink-slots.ts'
-import { describeError } from '../errors.ts'
+import { describeError, StreamsError } from '../errors.ts'
+import type { FindTable } from '../global-table.ts'
 import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
@@ -73,7 +74,13 @@ export class Streams {
 
   /** Names of the global tables that must be read to their end before any task runs. */
   get tablesWaitedFor(): readonly string[] {
-    return this.#tables?.waitedFor ?? []
+    return this.#tables?.waitedFor ?? this.#topology.globalTables.map(({ name }) => name)
+  }
+
+  /** A global table as this instance has it just now. Throws INTERNAL while it is waited for, TOPOLOGY_INVALID where there is none. */
+  readonly table: FindTable = definition => {
+    if (this.#tables !== undefined) return this.#tables.find(definition)
+    throw new StreamsError('INTERNAL', `the table '${definition.name}' has not been read yet`)
   }
 
   /** What can be asked about the stores; undefined until the topics are known. */

@@ -91,6 +91,7 @@ test('creates the topics of the contract with their settings', async () => {
     ['email.failed', 6, undefined, 30, 'CreateTime', 'delete'],
     ['email.callback', 6, undefined, 30, 'CreateTime', 'delete'],
     ['email.dead-letter', 6, undefined, 90, 'CreateTime', 'delete'],
+    ['email.suppressed', 6, undefined, -1 / dayMs, 'CreateTime', 'compact'],
   ])
 })
 

@@ -33,6 +33,9 @@ test('three sub-topologies, each cut at a topic, each with a store of its own', 
       stores: ['outcomes'],
     },
   ])
+  expect(topology.globalTables.map(each => [each.name, each.topic.name])).toEqual([
+    ['suppressed', 'email.suppressed'],
+  ])
   expect(topology.deadLetterTopic).toBe('email.dead-letter')
 })
 
@@ -156,6 +159,11 @@ const contract: Readonly<Record<SchemaTopic, { name: string; fields: string; def
       fields: 'eventId requestId source sequence outcome detail messageId context occurredAt',
       defaults: {},
     },
+    'email.suppressed': {
+      name: 'EmailSuppressed',
+      fields: 'address reason detail source at',
+      defaults: { detail: '', source: '' },
+    },
   }
 
 test.each(schemaTopics)('the schema of %s has the fields and defaults of the contract', topic => {
@@ -184,6 +192,7 @@ test('every enum has the default that old readers fall back to', () => {
     RecipientStatus: 'UNKNOWN',
     FailureReason: 'UNKNOWN',
     CallbackOutcome: 'UNKNOWN',
+    SuppressionReason: 'UNKNOWN',
   })
 })
 

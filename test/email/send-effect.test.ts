@@ -4,12 +4,15 @@ import type { EffectEnd, EndKind, TargetState } from '../../src/effects/effect.t
 import { originHeaders } from '../../src/email/record-headers.ts'
 import type { EmailFailed, EmailRequested, EmailSent } from '../../src/email/records.ts'
 import { sendEffect } from '../../src/email/send-effect.ts'
+import { suppressionList } from '../../src/email/suppression.ts'
+import { emailTopics } from '../../src/email/topics.ts'
 import type { Serde } from '../../src/serde.ts'
 import { idleSink, plainSerdes } from '../support/email-flow.ts'
 import { emailRequested, noonMs } from '../support/email-requests.ts'
 
 const options = {
   sink: idleSink,
+  suppressed: suppressionList(emailTopics(plainSerdes, 1).suppressed),
   requested: plainSerdes.dedup,
   inDoubt: 'hold',
   retryDelaysMs: [1],

@@ -6,6 +6,7 @@ import type {
   EmailFailed,
   EmailRequested,
   EmailSent,
+  EmailSuppressed,
 } from '../../src/email/records.ts'
 import { schemaText } from '../../src/email/schemas.ts'
 import { type EmailSerdes, emailTopics } from '../../src/email/topics.ts'
@@ -31,6 +32,7 @@ export const plainSerdes: EmailSerdes = {
   sent: plainAvroSerde<EmailSent>(schemaText('email.sent')),
   failed: plainAvroSerde<EmailFailed>(schemaText('email.failed')),
   callback: plainAvroSerde<EmailCallback>(schemaText('email.callback')),
+  suppressed: plainAvroSerde<EmailSuppressed>(schemaText('email.suppressed')),
 }
 
 /** The whole topology in memory. Mails are not sent: the test says how each ended. */

@@ -53,6 +53,11 @@ export class EmailMachine {
     return this.#process
   }
 
+  /** Of its present life, or its last. */
+  get streams(): Streams | undefined {
+    return this.#streams
+  }
+
   start(): void {
     const { simulation, relayWorld, inDoubt, windowMs, alteration, logOf } = this.#world
     const process = simulation.startProcess(this.name)

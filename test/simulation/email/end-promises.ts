@@ -32,9 +32,14 @@ function brokenOriginal({ policy, ends }: RequestHistory, original: Asked): stri
   else if (ends.length > 1 && !revised)
     broken.push(`ended ${ends.length} times: ${reasons.join(', ')}`)
   if (original.accepted > 1) broken.push(`accepted ${original.accepted} times`)
-  if (policy === 'resend' && reasons.includes('IN_DOUBT'))
+  if (policy === 'resend' && reasons.includes('IN_DOUBT') && !ends.some(isSuppressed))
     broken.push('in doubt, although it is sent again')
   return [...broken, ...ends.flatMap(end => brokenEnd(end, original))]
+}
+
+/** Somebody was suppressed while he was in doubt: nobody mails him again, so that stays in doubt. */
+function isSuppressed({ recipients }: End): boolean {
+  return recipients.some(each => each.status === 'UNKNOWN' && each.reply.includes('suppressed'))
 }
 
 /** Whoever has the same content has no end of his own. */
