@@ -59,7 +59,7 @@ export class Processor {
     const { isReady: ready, tablesWaitedFor } = this.#streams
     const waiting =
       tablesWaitedFor.length > 0
-        ? `reading ${tablesWaitedFor.join(', ')}`
+        ? `joining the group once ${tablesWaitedFor.join(', ')} has been read`
         : 'joining the group and restoring'
     return { healthy: true, ready, text: ready ? 'running' : waiting }
   }

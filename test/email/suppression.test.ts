@@ -31,7 +31,11 @@ test.each([
     address: '"a@b"@Example.com',
     key: '"a@b"@example.com',
   },
-  { rule: 'takes an address literal', address: 'ann@[IPv6:2001:DB8::1]', key: 'ann@[ipv6:2001:db8::1]' },
+  {
+    rule: 'takes an address literal',
+    address: 'ann@[IPv6:2001:DB8::1]',
+    key: 'ann@[ipv6:2001:db8::1]',
+  },
 ])('the key of an address $rule', ({ address, key }) => {
   expect(suppressionKey(address)).toBe(key)
 })
