@@ -50,7 +50,14 @@ export async function suppressListCommand(invocation: Invocation): Promise<numbe
   const entries = await (await suppressions(invocation)).list()
   const rows = entries
     .toSorted((a, b) => b.at - a.at)
-    .map(({ at, ...entry }) => ({ ...entry, at: new Date(at).toISOString() }))
+    .map(({ key, address, reason, detail, source, at }) => ({
+      key,
+      address,
+      reason,
+      detail,
+      source,
+      at: new Date(at).toISOString(),
+    }))
   const lines = flags.has('json')
     ? rows.map(row => JSON.stringify(row))
     : rows.length === 0
