@@ -131,6 +131,21 @@ export function serverUrl(...protocols: readonly string[]): Parser<Secret> {
   }
 }
 
+/** `20`, `0.5`. */
+export function decimalNumber(bounds: {
+  readonly min: number
+  readonly max: number
+}): Parser<number> {
+  return {
+    placeholder: 'N',
+    allowed: `a number from ${bounds.min} to ${bounds.max}`,
+    parse: text => {
+      const value = /^\d{1,10}(?:\.\d{1,6})?$/.test(text) ? Number(text) : NaN
+      return value >= bounds.min && value <= bounds.max ? value : undefined
+    },
+  }
+}
+
 export function wholeNumber(bounds: {
   readonly min: number
   readonly max: number

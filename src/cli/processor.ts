@@ -132,6 +132,8 @@ export class Processor {
       dedupWindowMs: configuration.dedupWindow,
       inDoubt: configuration.inDoubt,
       retryDelaysMs: configuration.retry,
+      limits: configuration.limits.traffic,
+      outboxLimit: configuration.limits.outbox,
     })
     const streams = new Streams(
       topology,

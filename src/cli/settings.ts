@@ -1,3 +1,4 @@
+import { limitsSection } from './limits-section.ts'
 import {
   durationMs,
   filePath,
@@ -184,6 +185,14 @@ export const settings = {
     parser: hostName,
     defaultText: 'the host of smtp.url',
     help: 'Name that the certificate of the relay has to bear; for required and for pinned with a CA.',
+  },
+  limits: {
+    path: 'limits',
+    parser: limitsSection,
+    default: '{}',
+    help:
+      'How much recipient domains and sources may have, of all instances together, and what one instance keeps waiting: ' +
+      'see [delivery.md](delivery.md#limits-and-priorities).',
   },
   instanceId: {
     path: 'instance-id',

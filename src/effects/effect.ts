@@ -1,6 +1,8 @@
 import type { Serde } from '../serde.ts'
 import type { FindTable } from '../global-table.ts'
 import type { Sink, TargetReply } from '../sinks/sink.ts'
+import type { OutboxLimit } from './outbox-room.ts'
+import type { Traffic } from './traffic.ts'
 
 /** What the engine must know of a request beyond its bytes. Derived from the record once, when it is accepted. */
 export interface EffectPlan {
@@ -132,6 +134,10 @@ export interface EffectDefinition<Request = unknown> {
   readonly retryDelaysMs: readonly number[]
   /** Share of a delay that is drawn by chance, 0 to 1. @default 0.1 */
   readonly retryJitter?: number
+  /** What keeps sources and destinations apart, and within their limits; without it requests are told apart by priority alone. */
+  readonly traffic?: Traffic
+  /** How many requests one instance keeps open before its partitions are paused. @default 1,000,000 or 10 GB */
+  readonly outboxLimit?: OutboxLimit | undefined
   /** How long an ended request is remembered after its end, record time, milliseconds. */
   readonly rememberMs: number
 }

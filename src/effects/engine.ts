@@ -11,8 +11,6 @@ import { endedKey, type EffectCommand, openKey, openPrefix } from './outbox.ts'
 import { OutboxWriter } from './outbox-writer.ts'
 import { isExpired, Tries } from './tries.ts'
 
-/** Tasks that are full take no more records; what they wait for (timers, replies) goes on. */
-const openMax = 1_000_000
 const scanPage = 1000
 
 /**
@@ -23,7 +21,7 @@ const scanPage = 1000
  */
 export class EffectEngine<Request> {
   readonly #options: EngineOptions<Request>
-  readonly #open = new OpenRequests()
+  readonly #open: OpenRequests
   readonly #flights: Flights<Request>
   readonly #writer: OutboxWriter<Request>
   /** Read, not yet written into a cycle. */
@@ -33,6 +31,7 @@ export class EffectEngine<Request> {
   #sealed: { active: Flight[]; committing: Flight[] } = { active: [], committing: [] }
   readonly #doubts: Doubts
   readonly #tries: Tries<Request>
+  readonly #forgetSlots: () => void
   #sequence = 0
   #epoch = 0
   #resting = true
@@ -41,10 +40,13 @@ export class EffectEngine<Request> {
   constructor(options: EngineOptions<Request>) {
     const { definition, slots, clock, wake } = options
     this.#options = options
+    this.#open = new OpenRequests(definition.traffic, slots.outbox)
+    this.#forgetSlots = slots.onRoom(party => this.#open.noteRoom(party))
     this.#writer = new OutboxWriter(options, this.#open, identity => this.#doubts.delete(identity))
     this.#flights = new Flights({
       sink: definition.sink,
       slots,
+      traffic: definition.traffic,
       clock,
       wake,
       onFact: fact => this.#onFact(fact),
@@ -53,8 +55,9 @@ export class EffectEngine<Request> {
     this.#tries = new Tries(options, this.#open, this.#flights, this.#writer)
   }
 
+  /** Takes no more records; what the open ones wait for (timers, replies) goes on. */
   get isFull(): boolean {
-    return this.#open.size >= openMax
+    return this.#options.slots.outbox.isFull
   }
 
   /** In the order of the store's keys a record needs. */
@@ -92,15 +95,16 @@ export class EffectEngine<Request> {
         after = key
         if (!definition.request.isReady(delivery.payload))
           await definition.request.prepare(delivery.payload)
-        const open = this.#open.place(delivery)
+        this.#open.place(delivery)
         if (delivery.state.kind !== 'attempting') continue
+        const { identity } = delivery.plan
         const { token } = delivery.state
         const flight = this.#flights.performing(token)
         if (flight) {
-          this.#open.setStage(open, 'flying')
-          open.flight = flight
+          this.#open.setStage(identity, 'flying')
+          this.#open.setFlight(identity, flight)
         } else {
-          this.#doubts.add(delivery.plan.identity, token)
+          this.#doubts.add(identity, token)
         }
       }
       if (page.length < scanPage) return
@@ -134,6 +138,8 @@ export class EffectEngine<Request> {
     this.#epoch += 1
     this.#tries.forget()
     this.#closed = true
+    this.#forgetSlots()
+    this.#open.clear()
     this.#flights.close()
     const facts = [...this.#applied.committing, ...this.#applied.active, ...this.#facts]
     this.#facts = []
@@ -222,12 +228,11 @@ export class EffectEngine<Request> {
   /** A try under way of an idle request is undone first: the event may say that it is not needed. */
   #undoAndWrite(delivery: Delivery, event: DeliveryEvent, emit: Emit): boolean {
     const { identity } = delivery.plan
-    const open = this.#open.get(identity)
-    const undone = open?.flight && isIdle(delivery) ? open : undefined
-    if (undone?.flight) this.#tries.undo(undone.flight)
+    const flight = isIdle(delivery) ? this.#open.flight(identity) : undefined
+    if (flight) this.#tries.undo(flight)
     const hasChanged = this.#writer.write(delivery, event, emit)
-    if (undone?.stage === 'flying' && this.#open.get(identity) === undone)
-      this.#open.makeReady(undone)
+    // Where nothing was written it is still where the try had put it.
+    if (flight && this.#open.stage(identity) === 'flying') this.#open.makeReady(identity)
     return hasChanged
   }
 
@@ -311,8 +316,7 @@ export class EffectEngine<Request> {
   /** A fact of an attempt that this request does not wait for says nothing: its transaction 1 never committed, or it is known already. */
   #applyFact(fact: Fact, emit: Emit): void {
     const { identity, token, outcome } = fact
-    const open = this.#open.get(identity)
-    const delivery = open?.delivery
+    const delivery = this.#open.delivery(identity)
     if (delivery?.state.kind === 'attempting' && delivery.state.token === token) {
       this.#applied.active.push(fact)
       this.#writer.write(
@@ -324,12 +328,12 @@ export class EffectEngine<Request> {
   }
 
   #applyFailure({ flight, failure }: FailedFlight, emit: Emit): void {
-    const open = this.#open.get(flight.identity)
-    if (open?.flight !== flight) return
-    open.flight = undefined
+    const { identity } = flight
+    if (this.#open.flight(identity) !== flight) return
+    this.#open.setFlight(identity, undefined)
     this.#options.count('outcome', failure.reached ? 'failed' : 'unreached')
     const answered = failure.refused.length + failure.deferred.length > 0
-    if (!failure.reached && !answered) this.#tries.putOff(open, failure)
+    if (!failure.reached && !answered) this.#tries.putOff(identity, failure)
     else {
       const event = {
         kind: 'failed',
@@ -355,8 +359,7 @@ export class EffectEngine<Request> {
   #seal(flight: Flight, emit: Emit): void {
     const { clock, incarnation } = this.#options
     const { prepared, delivery } = flight
-    const open = this.#open.get(flight.identity)
-    if (prepared === undefined || open?.flight !== flight) return
+    if (prepared === undefined || this.#open.flight(flight.identity) !== flight) return
     const nowMs = clock.nowMs()
     if (isExpired(delivery, nowMs)) {
       this.#tries.undo(flight)

@@ -1,5 +1,6 @@
 import type { FailedAttempt, PreparedAttempt } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
+import type { Permit } from './permit.ts'
 
 /** Readings of both clocks, taken together: a suspended machine stops one of them. */
 export interface Moment {
@@ -13,9 +14,11 @@ export interface Moment {
  */
 export type FlightStage = 'preparing' | 'gate' | 'sealed' | 'performing'
 
-/** One try under way: holds one slot of the sink until it is over. */
+/** One try under way. */
 export interface Flight {
   readonly identity: string
+  /** Held until it is over. */
+  readonly permit: Permit
   readonly delivery: Delivery
   stage: FlightStage
   readonly abort: AbortController

@@ -5,7 +5,10 @@ import type { FailedAttempt, Outcome, PreparedAttempt, Sink } from '../sinks/sin
 import type { Delivery } from './delivery.ts'
 import { onlyRelayOf, pendingTargets } from './delivery.ts'
 import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
+import type { Permit } from './permit.ts'
 import type { SinkSlots } from './sink-slots.ts'
+import { answerOf, failureAnswer } from './throttling.ts'
+import type { Traffic } from './traffic.ts'
 
 /** An outcome of the attempt with this token. It stays true whatever becomes of transactions and tasks. */
 export interface Fact {
@@ -19,6 +22,7 @@ export interface Fact {
 export interface FlightsOptions<Request> {
   readonly sink: Sink<Request>
   readonly slots: SinkSlots
+  readonly traffic: Traffic | undefined
   readonly clock: Clock
   /** Something came in: look at `failed`, `facts` and the gate. */
   readonly wake: () => void
@@ -60,10 +64,11 @@ export class Flights<Request> {
     return failed
   }
 
-  /** The caller has acquired a slot; it is released when the flight is over. */
-  start(delivery: Delivery, request: Request): Flight {
+  /** The permit is released when the flight is over. */
+  start(delivery: Delivery, request: Request, permit: Permit): Flight {
     const flight: Flight = {
       identity: delivery.plan.identity,
+      permit,
       delivery,
       stage: 'preparing',
       abort: new AbortController(),
@@ -83,7 +88,7 @@ export class Flights<Request> {
       // Abandoned meanwhile: what was prepared is undone here, because nobody else knows of it.
       if (prepared.kind === 'prepared') prepared.abandon()
       slots.inconclusive()
-      slots.release()
+      flight.permit.release()
       return
     }
     if (prepared.kind === 'failed') {
@@ -118,13 +123,15 @@ export class Flights<Request> {
   }
 
   #fail(flight: Flight, failure: FailedAttempt): void {
-    const { slots, wake } = this.#options
+    const { slots, traffic, wake } = this.#options
+    // Before the circuit opens by it: what probes are told says nothing about how much is welcome.
+    if (!slots.isOpen) slots.answered(flight.permit, failureAnswer(failure, traffic))
     if (failure.unavailable) slots.unavailable(failure.retryInMs)
     else if (failure.retryInMs === undefined) slots.reached()
     else slots.inconclusive()
     this.#all.delete(flight)
     this.#failed.push({ flight, failure })
-    slots.release()
+    flight.permit.release()
     wake()
   }
 
@@ -150,7 +157,6 @@ export class Flights<Request> {
   }
 
   #abandon(which: (flight: Flight) => boolean): Flight[] {
-    const { slots } = this.#options
     const abandoned = [...this.#all].filter(which)
     for (const flight of abandoned) {
       assert(flight.stage !== 'performing', 'what was performed cannot be abandoned')
@@ -158,7 +164,7 @@ export class Flights<Request> {
       flight.abort.abort()
       if (flight.prepared === undefined) continue // `#prepare` releases the slot when the sink lets go.
       flight.prepared.abandon()
-      slots.release()
+      flight.permit.release()
     }
     return abandoned
   }
@@ -178,19 +184,24 @@ export class Flights<Request> {
       )
       flight.stage = 'performing'
       const mayPerform = (): boolean => !this.#closed && isWithinDeadline(clock, startedAt)
-      void this.#conclude(flight, prepared.perform(mayPerform))
+      void this.#conclude(flight, prepared, prepared.perform(mayPerform))
     }
   }
 
-  async #conclude(flight: Flight, performed: Promise<Outcome>): Promise<void> {
-    const { clock, slots, onFact, wake } = this.#options
+  async #conclude(
+    flight: Flight,
+    prepared: PreparedAttempt,
+    performed: Promise<Outcome>,
+  ): Promise<void> {
+    const { clock, slots, traffic, onFact, wake } = this.#options
     const outcome = await performed.catch(
       // The step may have been taken before it broke.
       (error: unknown): Outcome => ({ kind: 'unknown', reply: describeError(error) }),
     )
     this.#all.delete(flight)
     onFact({ identity: flight.identity, token: flight.token, outcome, atMs: clock.nowMs() })
-    slots.release()
+    slots.answered(flight.permit, answerOf(outcome, prepared, traffic))
+    flight.permit.release()
     wake()
   }
 

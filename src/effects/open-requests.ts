@@ -1,6 +1,11 @@
-import type { Delivery } from './delivery.ts'
+import { type Delivery, pendingTargets } from './delivery.ts'
 import { DueQueue } from './due-queue.ts'
 import type { Flight } from './flight.ts'
+import { type Lane, Lanes, type PartyName } from './lanes.ts'
+import type { OutboxRoom } from './outbox-room.ts'
+import { ReadyLines, type Verdict } from './ready-lines.ts'
+import { noRow, Rows } from './rows.ts'
+import type { Traffic } from './traffic.ts'
 
 /**
  * Where an open request is in memory: `ready` to be tried, `loading` its bytes, `flying` (preparing, at the gate, or past
@@ -8,256 +13,279 @@ import type { Flight } from './flight.ts'
  */
 export type Stage = 'ready' | 'loading' | 'flying' | 'timer' | 'doubt'
 
-export interface OpenRequest {
-  readonly identity: string
-  stage: Stage
-  readonly priority: number
-  /** Kept while few are; else read again from the store when its turn comes. */
-  delivery: Delivery | undefined
-  flight: Flight | undefined
-  /** Guards timers: an entry of the due queue counts only if it matches. */
-  dueMs: number
-  /** From then on it ends without being tried; Infinity: never. */
-  readonly expiresAtMs: number
-  /** Times its bytes were asked for: an answer to an earlier time is old. */
-  loads: number
-}
+const stages: readonly Stage[] = ['ready', 'loading', 'flying', 'timer', 'doubt']
 
 /** Requests whose bytes stay in memory while they wait for their turn. */
 const retainedMax = 2000
-/** Timers and places in line without a purpose that do no harm yet. */
-const pointlessMax = 1024
+/** What the store keeps of a request beside its bytes, roughly. */
+const stateBytes = 500
+
+/** Decides about the next in line; `delivery` where its bytes are in memory. */
+export type AdmitRequest = (lane: Lane, delivery: Delivery | undefined) => Verdict
+
+export interface TakenRequest {
+  readonly identity: string
+  readonly lane: Lane
+  readonly delivery: Delivery | undefined
+}
 
 /** All open requests of one task, in memory: what is next, and when. */
 export class OpenRequests {
-  readonly #all = new Map<string, OpenRequest>()
-  /** By priority, first come first served. Removed ones are skipped when met. */
-  readonly #ready = new Map<number, string[]>()
-  readonly #heads = new Map<number, number>()
-  readonly #timers = new DueQueue()
+  readonly #traffic: Traffic | undefined
+  #rows = new Rows()
+  #lanes = new Lanes(this.#rows)
+  #ready = new ReadyLines(this.#rows, this.#lanes)
+  /** When a waiting one is due, or a ready one expires. */
+  #timers = new DueQueue()
+  /** Of those under way, in doubt, and the first in line: the others are read again from the store when their turn comes. */
+  readonly #deliveries = new Map<number, Delivery>()
+  readonly #flights = new Map<number, Flight>()
+  readonly #counts = new Uint32Array(stages.length)
+  readonly #room: OutboxRoom | undefined
+  /** Ready ones whose bytes are in memory. */
   #retained = 0
-  #readyCount = 0
-  #turn = 0
+  #bytes = 0
 
-  get size(): number {
-    return this.#all.size
+  /** `room` is told what is open. */
+  constructor(traffic?: Traffic, room?: OutboxRoom) {
+    this.#traffic = traffic
+    this.#room = room
   }
 
-  /** Timers and places in line, those without a purpose included. */
-  get entryCount(): number {
-    let count = this.#timers.size
-    for (const [priority, line] of this.#ready) count += line.length - this.#heads.get(priority)!
-    return count
+  get size(): number {
+    return this.#rows.count
   }
 
   get readyCount(): number {
-    return this.#readyCount
+    return this.#ready.count
   }
 
-  get(identity: string): OpenRequest | undefined {
-    return this.#all.get(identity)
+  /** Lanes that wait for room. */
+  get blockedCount(): number {
+    return this.#ready.blockedCount
   }
 
-  values(): IterableIterator<OpenRequest> {
-    return this.#all.values()
-  }
-
-  count(stage: Stage): number {
-    let count = 0
-    for (const each of this.#all.values()) if (each.stage === stage) count += 1
-    return count
-  }
-
-  delete(identity: string): void {
-    const open = this.#all.get(identity)
-    if (open === undefined) return
-    this.#leave(open)
-    this.#all.delete(identity)
-  }
-
-  clear(): void {
-    this.#all.clear()
-    this.#ready.clear()
-    this.#heads.clear()
-    this.#timers.clear()
-    this.#retained = 0
-    this.#readyCount = 0
-  }
-
-  /** Puts the request where its delivery state says. `attempting` is left to the caller. */
-  place(delivery: Delivery): OpenRequest {
-    const open = this.#enter(delivery.plan)
-    if (delivery.state.kind === 'waiting') {
-      open.stage = 'timer'
-      open.delivery = undefined
-      open.dueMs = delivery.state.dueMs
-      this.#pushTimer(open, open.dueMs)
-    } else if (delivery.state.kind === 'attempting') {
-      open.stage = 'doubt'
-      open.delivery = delivery
-    } else {
-      open.delivery = delivery
-      this.#makeReady(open)
-      this.#pushTimer(open, open.expiresAtMs)
-    }
-    return open
-  }
-
-  /** Back in line, at its end: after a try that changed nothing. */
-  makeReady(open: OpenRequest): void {
-    this.#leave(open)
-    this.#makeReady(open)
-  }
-
-  /** Out of the line until then, in memory alone: whom it may be given to has no place for it. */
-  putOff(open: OpenRequest, untilMs: number): void {
-    this.#leave(open)
-    open.stage = 'timer'
-    open.delivery = undefined
-    open.dueMs = Math.min(untilMs, open.expiresAtMs)
-    this.#pushTimer(open, open.dueMs)
-  }
-
-  /** First in line, with its bytes: its turn had come when they were asked for. */
-  makeNext(open: OpenRequest, delivery: Delivery): void {
-    this.#leave(open)
-    open.stage = 'ready'
-    open.delivery = delivery
-    this.#readyCount += 1
-    this.#retained += 1
-    const { line, head } = this.#lineOf(open.priority)
-    if (head === 0) line.unshift(open.identity)
-    else {
-      line[head - 1] = open.identity
-      this.#heads.set(open.priority, head - 1)
-    }
-  }
-
-  setStage(open: OpenRequest, stage: 'loading' | 'flying'): void {
-    this.#leave(open)
-    if (stage === 'loading') open.loads += 1
-    open.stage = stage
+  /** Ready ones may be left that nobody has been asked about: begin again. */
+  get isUnfinished(): boolean {
+    return this.#ready.isUnfinished
   }
 
   get nextTimerMs(): number {
     return this.#timers.nextDueMs
   }
 
+  has(identity: string): boolean {
+    return this.#rows.find(identity) !== noRow
+  }
+
+  stage(identity: string): Stage | undefined {
+    const row = this.#rows.find(identity)
+    return row === noRow ? undefined : this.#stageOf(row)
+  }
+
+  count(stage: Stage): number {
+    return this.#counts[stages.indexOf(stage)]!
+  }
+
+  /** Where its bytes are in memory. */
+  delivery(identity: string): Delivery | undefined {
+    return this.#deliveries.get(this.#rows.find(identity))
+  }
+
+  flight(identity: string): Flight | undefined {
+    return this.#flights.get(this.#rows.find(identity))
+  }
+
+  setFlight(identity: string, flight: Flight | undefined): void {
+    const row = this.#rows.find(identity)
+    if (flight === undefined) this.#flights.delete(row)
+    else this.#flights.set(row, flight)
+  }
+
+  /** Times its bytes were asked for: an answer to an earlier time is old. */
+  loads(identity: string): number | undefined {
+    return this.#rows.loads[this.#rows.find(identity)]
+  }
+
+  delete(identity: string): void {
+    const row = this.#rows.find(identity)
+    if (row === noRow) return
+    this.#leave(row)
+    this.#counts[this.#rows.stage[row]!]! -= 1
+    this.#resize(-1, -this.#rows.size[row]!)
+    this.#timers.delete(row)
+    this.#deliveries.delete(row)
+    this.#flights.delete(row)
+    this.#lanes.exit(row)
+    this.#rows.delete(row)
+  }
+
+  clear(): void {
+    this.#resize(-this.size, -this.#bytes)
+    this.#rows = new Rows()
+    this.#lanes = new Lanes(this.#rows)
+    this.#ready = new ReadyLines(this.#rows, this.#lanes)
+    this.#timers = new DueQueue()
+    this.#deliveries.clear()
+    this.#flights.clear()
+    this.#counts.fill(0)
+    this.#retained = 0
+  }
+
+  /** Puts the request where its delivery state says. `attempting` is left to the caller. */
+  place(delivery: Delivery): void {
+    const row = this.#enter(delivery)
+    const { state } = delivery
+    if (state.kind === 'waiting') {
+      this.#setStage(row, 'timer')
+      this.#deliveries.delete(row)
+      this.#timers.set(row, Math.min(state.dueMs, this.#rows.expiresAtMs[row]!))
+      return
+    }
+    this.#deliveries.set(row, delivery)
+    if (state.kind === 'attempting') this.#setStage(row, 'doubt')
+    else this.#makeReady(row)
+  }
+
+  /** Back in line, at its end: after a try that changed nothing. */
+  makeReady(identity: string): void {
+    const row = this.#rows.find(identity)
+    this.#leave(row)
+    this.#makeReady(row)
+  }
+
+  /** Out of the line until then, in memory alone: whom it may be given to has no place for it. */
+  putOff(identity: string, untilMs: number): void {
+    const row = this.#rows.find(identity)
+    this.#leave(row)
+    this.#deliveries.delete(row)
+    this.#setStage(row, 'timer')
+    this.#timers.set(row, Math.min(untilMs, this.#rows.expiresAtMs[row]!))
+  }
+
+  /** First in line, with its bytes: its turn had come when they were asked for. */
+  makeNext(identity: string, delivery: Delivery): void {
+    const row = this.#rows.find(identity)
+    this.#leave(row)
+    this.#deliveries.set(row, delivery)
+    this.#retained += 1
+    this.#setReady(row, true)
+  }
+
+  /** Its bytes were read, not to be tried but to be ended. */
+  retain(identity: string, delivery: Delivery): void {
+    this.#deliveries.set(this.#rows.find(identity), delivery)
+  }
+
+  setStage(identity: string, stage: 'loading' | 'flying'): void {
+    const row = this.#rows.find(identity)
+    this.#leave(row)
+    this.#timers.delete(row)
+    if (stage === 'loading') this.#rows.loads[row]! += 1
+    this.#setStage(row, stage)
+  }
+
   /** Waiting ones that are due become ready; returns those whose expiry is due: they must end although nobody has room for them. */
-  wakeDue(nowMs: number, limit: number): OpenRequest[] {
-    // Each once: back in line it is given a timer again, for the same time.
-    const expired = new Set<OpenRequest>()
-    for (const identity of this.#timers.takeDue(nowMs, limit)) {
-      const open = this.#all.get(identity)
-      if (open === undefined) continue
-      const isDue = open.stage === 'timer' && open.dueMs <= nowMs
-      if (!isDue && open.stage !== 'ready') continue
-      if (open.expiresAtMs <= nowMs) expired.add(open)
-      else if (isDue) {
-        this.#makeReady(open)
-        this.#pushTimer(open, open.expiresAtMs)
-      }
+  wakeDue(nowMs: number, limit: number): string[] {
+    const expired: string[] = []
+    for (const row of this.#timers.takeDue(nowMs, limit))
+      if (this.#rows.expiresAtMs[row]! <= nowMs) expired.push(this.#rows.identityOf(row))
+      else this.#makeReady(row)
+    return expired
+  }
+
+  // ------------------------------------------------------------ whose turn it is
+
+  /** True when somebody waits for room of this party. */
+  waitsFor(party: PartyName): boolean {
+    return this.#ready.waitsFor(party)
+  }
+
+  /** The party may have room again. */
+  noteRoom(party: PartyName): void {
+    this.#ready.noteRoom(party)
+  }
+
+  /** Those that were held back try again, as many as there is room for. */
+  wakeBlocked(roomOf: (party: PartyName) => number): void {
+    this.#ready.wake(roomOf)
+  }
+
+  /** The next one whose turn it is and that is admitted: out of line, and `loading` until the caller says what it is. */
+  takeReady(admit: AdmitRequest): TakenRequest | undefined {
+    const row = this.#ready.take((lane, next) => admit(lane, this.#deliveries.get(next)))
+    if (row === noRow) return undefined
+    const delivery = this.#deliveries.get(row)
+    if (delivery) this.#retained -= 1
+    this.#timers.delete(row)
+    this.#setStage(row, 'loading')
+    return { identity: this.#rows.identityOf(row), lane: this.#lanes.of(row), delivery }
+  }
+
+  #enter(delivery: Delivery): number {
+    const { identity, priority, expiresAtMs } = delivery.plan
+    const destinations = this.#destinationsOf(delivery)
+    const source = this.#traffic?.sourceOf(identity) ?? ''
+    let row = this.#rows.find(identity)
+    if (row === noRow) {
+      row = this.#rows.add(identity)
+      this.#rows.stage[row] = stages.indexOf('doubt')
+      this.#counts[this.#rows.stage[row]!]! += 1
+      this.#rows.size[row] = 0
+      this.#resize(1, 0)
+    } else {
+      this.#leave(row)
+      this.#timers.delete(row)
+      this.#lanes.exit(row)
     }
-    return [...expired]
+    this.#lanes.enter(row, priority, source, destinations)
+    this.#rows.expiresAtMs[row] = expiresAtMs ?? Infinity
+    const size = delivery.payload.length + stateBytes
+    this.#resize(0, size - this.#rows.size[row]!)
+    this.#rows.size[row] = size
+    return row
   }
 
-  /** The next one to be tried; every eighth turn goes to the lowest priority, so that none starves. */
-  takeReady(): OpenRequest | undefined {
-    if (this.#readyCount === 0) return undefined
-    this.#turn += 1
-    const priorities = [...this.#ready.keys()].toSorted((a, b) =>
-      this.#turn % 8 === 0 ? b - a : a - b,
-    )
-    for (const priority of priorities) {
-      const found = this.#takeOf(priority)
-      if (found) return found
-    }
-    return undefined
+  /** Only those that a try would be about: the others are settled. */
+  #destinationsOf(delivery: Delivery): readonly string[] {
+    const traffic = this.#traffic
+    if (traffic === undefined) return []
+    const destinations = pendingTargets(delivery).map(traffic.destinationOf)
+    return destinations.length < 2 ? destinations : [...new Set(destinations)].toSorted()
   }
 
-  #takeOf(priority: number): OpenRequest | undefined {
-    const line = this.#ready.get(priority)!
-    let head = this.#heads.get(priority)!
-    let found: OpenRequest | undefined
-    while (found === undefined && head < line.length) {
-      const open = this.#all.get(line[head]!)
-      if (open?.stage === 'ready' && open.priority === priority) found = open
-      head += 1
-    }
-    if (head > 1024 && head * 2 > line.length) {
-      line.splice(0, head)
-      head = 0
-    }
-    this.#heads.set(priority, head)
-    if (head >= line.length) {
-      this.#ready.delete(priority)
-      this.#heads.delete(priority)
-    }
-    return found
+  #resize(requests: number, bytes: number): void {
+    this.#bytes += bytes
+    this.#room?.add(requests, bytes)
   }
 
-  #enter({ identity, priority, expiresAtMs }: Delivery['plan']): OpenRequest {
-    const known = this.#all.get(identity)
-    if (known) {
-      this.#leave(known)
-      return known
-    }
-    const open: OpenRequest = {
-      identity,
-      stage: 'doubt',
-      priority,
-      delivery: undefined,
-      flight: undefined,
-      dueMs: 0,
-      expiresAtMs: expiresAtMs ?? Infinity,
-      loads: 0,
-    }
-    this.#all.set(identity, open)
-    return open
+  #leave(row: number): void {
+    if (this.#stageOf(row) !== 'ready') return
+    this.#ready.remove(row)
+    if (this.#deliveries.has(row)) this.#retained -= 1
+    this.#setStage(row, 'loading')
   }
 
-  #leave(open: OpenRequest): void {
-    if (open.stage !== 'ready') return
-    this.#readyCount -= 1
-    if (open.delivery) this.#retained -= 1
-    open.stage = 'loading'
+  #makeReady(row: number): void {
+    if (this.#retained >= retainedMax) this.#deliveries.delete(row)
+    if (this.#deliveries.has(row)) this.#retained += 1
+    this.#setReady(row, false)
   }
 
-  #makeReady(open: OpenRequest): void {
-    open.stage = 'ready'
-    this.#readyCount += 1
-    if (open.delivery && this.#retained >= retainedMax) open.delivery = undefined
-    if (open.delivery) this.#retained += 1
-    const { line, head } = this.#lineOf(open.priority)
-    line.push(open.identity)
-    if (line.length - head > 2 * this.#readyCount + pointlessMax) this.#tidy(open.priority)
+  #setReady(row: number, isFirst: boolean): void {
+    this.#setStage(row, 'ready')
+    this.#ready.add(row, isFirst)
+    this.#timers.set(row, this.#rows.expiresAtMs[row]!)
   }
 
-  /** Requests that ended while they were ready leave their places in line behind. */
-  #tidy(priority: number): void {
-    const { line, head } = this.#lineOf(priority)
-    const places = new Set(line.slice(head))
-    const isReady = (identity: string): boolean => this.#all.get(identity)?.stage === 'ready'
-    this.#ready.set(priority, [...places].filter(isReady))
-    this.#heads.set(priority, 0)
+  #setStage(row: number, stage: Stage): void {
+    const number = stages.indexOf(stage)
+    this.#counts[this.#rows.stage[row]!]! -= 1
+    this.#counts[number]! += 1
+    this.#rows.stage[row] = number
   }
 
-  #lineOf(priority: number): { readonly line: string[]; readonly head: number } {
-    const line = this.#ready.get(priority) ?? []
-    const head = this.#heads.get(priority) ?? 0
-    this.#ready.set(priority, line)
-    this.#heads.set(priority, head)
-    return { line, head }
-  }
-
-  /** Entries that became pointless are dropped from time to time: those of requests that ended long before their expiry would pile up. */
-  #pushTimer(open: OpenRequest, dueMs: number): void {
-    if (dueMs === Infinity) return
-    this.#timers.push(dueMs, open.identity)
-    if (this.#timers.size <= 2 * this.#all.size + pointlessMax) return
-    this.#timers.keep((atMs, identity) => {
-      const known = this.#all.get(identity)
-      return atMs === (known?.stage === 'timer' ? known.dueMs : known?.expiresAtMs)
-    })
+  #stageOf(row: number): Stage {
+    return stages[this.#rows.stage[row]!]!
   }
 }

@@ -71,10 +71,11 @@ export class OutboxWriter<Request> {
     const { identity } = delivery.plan
     if (before.state.kind === 'ended') store.delete(endedKey(identity))
     store.put(openKey(identity), delivery)
-    const flight = this.#open.get(identity)?.flight
-    const open = this.#open.place(delivery)
-    open.flight = delivery.state.kind === 'attempting' ? flight : undefined
-    if (open.flight) this.#open.setStage(open, 'flying')
+    const { kind } = delivery.state
+    const flight = kind === 'attempting' ? this.#open.flight(identity) : undefined
+    this.#open.place(delivery)
+    this.#open.setFlight(identity, flight)
+    if (flight) this.#open.setStage(identity, 'flying')
   }
 
   #end(delivery: Delivery, kind: EndKind, request: Request): EffectEnd<Request> {

@@ -1,64 +1,115 @@
-import type { Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import { type Logger, silentLogger } from '../log.ts'
 import type { Random } from '../random.ts'
+import { Circuit } from './circuit.ts'
+import type { Asking, PartyName } from './lanes.ts'
+import { defaultOutboxLimit, type OutboxLimit, OutboxRoom } from './outbox-room.ts'
+import { Parties } from './parties.ts'
+import type { Answer, AnyParty, Permit } from './permit.ts'
+import { noLimits, type Traffic } from './traffic.ts'
 
-const backoffMinMs = 500
-const backoffMaxMs = 30_000
+export interface SinkSlotsOptions {
+  readonly traffic?: Traffic | undefined
+  readonly outbox?: OutboxLimit | undefined
+  readonly log?: Logger
+}
+
+const anybody: Asking = Object.freeze({ priority: -Infinity, parties: [] })
 
 /**
- * What all tasks of an instance share of one sink: how many tries may be under way, and a circuit. While the other side as
- * a whole is out of reach the circuit is open and nobody tries; after a back-off that doubles one try is let through,
- * and its fate decides. Requests wait in their stores meanwhile, and no retry of theirs is used up.
+ * What all tasks of an instance share of one sink: how many tries may be under way, how much of that each source and each
+ * destination may have, and a circuit. Requests wait in their stores meanwhile, and no retry of theirs is used up.
+ * What has begun is never held up by any of it.
  */
 export class SinkSlots {
+  /** How many requests may be open. */
+  readonly outbox: OutboxRoom
   readonly #max: number
   readonly #clock: Clock
-  readonly #random: Random
-  readonly #listeners = new Set<() => void>()
-  #used = 0
-  #failures = 0
-  #openUntilMs = -Infinity
-  #probing = false
+  readonly #traffic: Traffic | undefined
+  readonly #circuit: Circuit
+  readonly #parties: Parties
+  readonly #freeListeners = new Set<() => void>()
+  readonly #roomListeners = new Set<(party: PartyName) => void>()
+  readonly #timers = new Map<AnyParty, Cancel>()
+  readonly #running = new Set<Permit>()
 
-  constructor(max: number, clock: Clock, random: Random) {
+  constructor(max: number, clock: Clock, random: Random, options: SinkSlotsOptions = {}) {
+    const { traffic, outbox = defaultOutboxLimit, log = silentLogger } = options
+    this.outbox = new OutboxRoom(outbox, log)
     this.#max = max
     this.#clock = clock
-    this.#random = random
+    this.#traffic = traffic
+    this.#circuit = new Circuit(clock, random, () => this.#tellFree())
+    this.#parties = new Parties({ clock, slots: max, limits: traffic?.limits ?? noLimits, log })
   }
 
   get used(): number {
-    return this.#used
+    return this.#running.size
   }
 
   get isOpen(): boolean {
-    return this.#failures > 0
+    return this.#circuit.isOpen
   }
 
-  tryAcquire(): boolean {
-    if (this.#used >= this.#max) return false
-    if (this.#failures > 0) {
-      if (this.#probing || this.#clock.monotonicMs() < this.#openUntilMs) return false
-      this.#probing = true
+  /** Those who asked for less, and the share of their traffic that they get. */
+  get throttled(): ReadonlyMap<AnyParty, number> {
+    return this.#parties.throttled
+  }
+
+  /** Of the limits, what this instance may use: above 0, at most 1. */
+  setShare(share: number): void {
+    this.#parties.setShare(share)
+  }
+
+  /** Who has no room for the try; `full` when nobody of its priority may begin; undefined when it may begin now. */
+  obstacle(asking: Asking): 'full' | PartyName | undefined {
+    if (this.used >= this.#maxFor(asking.priority) || !this.#circuit.mayTry) return 'full'
+    if (this.#parties.room('sink') === 0) {
+      this.#awaitPace('sink')
+      return 'full'
     }
-    this.#used += 1
-    return true
+    return asking.parties.find(party => this.roomOf(party) === 0)
   }
 
-  release(): void {
-    this.#used -= 1
-    for (const listener of this.#listeners) listener()
+  /** Tries that may begin now as far as this party is concerned. Where there is none, `onRoom` tells when to ask again. */
+  roomOf(party: PartyName): number {
+    const room = this.#parties.room(party)
+    if (room === 0) this.#awaitPace(party)
+    return room
+  }
+
+  /** Begins a try that has no obstacle. */
+  begin(asking: Asking): Permit {
+    this.#circuit.begin()
+    const { parties } = asking
+    const permit: Permit = {
+      beganMs: this.#clock.monotonicMs(),
+      parties,
+      release: () => {
+        if (!this.#running.delete(permit)) return
+        this.#parties.end(permit)
+        for (const party of parties) this.#tellRoom(party)
+        this.#tellFree()
+      },
+    }
+    this.#running.add(permit)
+    this.#parties.begin(permit)
+    return permit
+  }
+
+  tryAcquire(asking: Asking = anybody): Permit | undefined {
+    return this.obstacle(asking) === undefined ? this.begin(asking) : undefined
   }
 
   /** The other side answered something: it is there. */
   reached(): void {
-    this.#failures = 0
-    this.#probing = false
-    // Else the next failure would pass for one of those that have been counted.
-    this.#openUntilMs = -Infinity
+    this.#circuit.reached()
   }
 
   /** A probe that told nothing: somebody else may probe. */
   inconclusive(): void {
-    this.#probing = false
+    this.#circuit.inconclusive()
   }
 
   /**
@@ -66,22 +117,56 @@ export class SinkSlots {
    * side itself knows when to try again.
    */
   unavailable(retryInMs?: number): number {
-    const nowMs = this.#clock.monotonicMs()
-    if (!this.#probing && nowMs < this.#openUntilMs) return this.#openUntilMs - nowMs
-    this.#probing = false
-    this.#failures += 1
-    const delayMs = Math.min(backoffMinMs * 2 ** Math.min(this.#failures - 1, 10), backoffMaxMs)
-    const jitteredMs = retryInMs ?? delayMs * (0.75 + 0.5 * this.#random.next())
-    this.#openUntilMs = nowMs + jitteredMs
-    this.#clock.schedule(jitteredMs, () => {
-      for (const listener of this.#listeners) listener()
-    })
-    return jitteredMs
+    return this.#circuit.unavailable(retryInMs)
+  }
+
+  /** The try was answered; `served`: without complaint. */
+  answered(permit: Permit, { served, complaints }: Answer): void {
+    for (const [party, complaint] of complaints) this.#parties.complain(party, permit, complaint)
+    if (served) this.#parties.welcome(permit)
   }
 
   /** Called whenever a slot or the circuit may have become free. */
   onFree(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.#freeListeners.add(listener)
+    return () => this.#freeListeners.delete(listener)
+  }
+
+  /** Called whenever a party may have room again. */
+  onRoom(listener: (party: PartyName) => void): () => void {
+    this.#roomListeners.add(listener)
+    return () => this.#roomListeners.delete(listener)
+  }
+
+  /** No timer is left behind. */
+  close(): void {
+    for (const cancel of this.#timers.values()) cancel()
+    this.#timers.clear()
+  }
+
+  #maxFor(priority: number): number {
+    const { bulkPriority = Infinity } = this.#traffic ?? {}
+    return priority < bulkPriority ? this.#max : this.#max - Math.floor(this.#max / 10)
+  }
+
+  /** Where its rate holds it back nothing else will happen that would tell when it has room again. */
+  #awaitPace(party: AnyParty): void {
+    if (this.#timers.has(party)) return
+    const waitMs = this.#parties.paceWaitMs(party)
+    if (waitMs === 0) return
+    const told = (): void => {
+      this.#timers.delete(party)
+      if (party !== 'sink') this.#tellRoom(party)
+      this.#tellFree()
+    }
+    this.#timers.set(party, this.#clock.schedule(waitMs, told))
+  }
+
+  #tellRoom(party: PartyName): void {
+    for (const listener of this.#roomListeners) listener(party)
+  }
+
+  #tellFree(): void {
+    for (const listener of this.#freeListeners) listener()
   }
 }

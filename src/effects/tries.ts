@@ -5,16 +5,20 @@ import { isIdle } from './delivery-machine.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
 import type { Flight } from './flight.ts'
 import type { Flights } from './flights.ts'
-import type { OpenRequest, OpenRequests } from './open-requests.ts'
+import type { OpenRequests } from './open-requests.ts'
+import type { Lane } from './lanes.ts'
 import { openKey } from './outbox.ts'
 import type { OutboxWriter } from './outbox-writer.ts'
+import type { Verdict } from './ready-lines.ts'
 
 const loadBatch = 64
+/** That end unsent in one turn: each is written into the cycle. */
+const endedMax = 1000
 
 /** A request whose bytes are asked for, and for which time in its life. */
 interface Load {
   readonly identity: string
-  readonly loads: number
+  readonly loads: number | undefined
 }
 
 /** Chooses what is tried next, as room allows, and takes tries back that nobody has seen. */
@@ -24,7 +28,7 @@ export class Tries<Request> {
   readonly #flights: Flights<Request>
   readonly #writer: OutboxWriter<Request>
   /** Read from the store because their expiry is due. */
-  #expiring: OpenRequest[] = []
+  #expiring: string[] = []
   /** Requests whose bytes are being read. */
   #loading = 0
   #epoch = 0
@@ -52,29 +56,38 @@ export class Tries<Request> {
 
   start(emit: Emit): void {
     if (this.#failure) throw this.#failure
-    const { clock, slots, definition } = this.#options
+    const { clock, slots, definition, wake } = this.#options
     const nowMs = clock.nowMs()
     const toLoad = this.#expire(nowMs, emit)
-    const hasRoom = (): boolean => this.#loading + toLoad.length < loadBatch
-    while (this.#open.readyCount > 0 && hasRoom() && slots.tryAcquire()) {
-      const open = this.#open.takeReady()
-      const delivery = open?.delivery
-      if (open && delivery && !isExpired(delivery, nowMs)) {
+    const admit = (lane: Lane, delivery: Delivery | undefined): Verdict => {
+      const obstacle = slots.obstacle(lane)
+      if (obstacle !== undefined) return obstacle
+      return delivery === undefined || isExpired(delivery, nowMs) ? 'taken' : 'begun'
+    }
+    this.#open.wakeBlocked(party => slots.roomOf(party))
+    let ended = 0
+    while (this.#loading + toLoad.length < loadBatch && ended < endedMax) {
+      const taken = this.#open.takeReady(admit)
+      if (taken === undefined) break
+      const { identity, lane, delivery } = taken
+      if (delivery === undefined) toLoad.push(this.#toLoad(identity))
+      else if (isExpired(delivery, nowMs)) {
+        this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
+        ended += 1
+      } else {
         const request = definition.request.deserialize(delivery.payload)
-        if (!this.#refuse(delivery, request, nowMs, emit)) {
-          this.#open.setStage(open, 'flying')
-          open.flight = this.#flights.start(delivery, request)
+        if (this.#refuse(delivery, request, nowMs, emit)) {
+          // Room that it may have been woken for is for others.
+          for (const party of lane.parties) this.#open.noteRoom(party)
+          ended += 1
           continue
         }
+        this.#open.setStage(identity, 'flying')
+        this.#open.setFlight(identity, this.#flights.start(delivery, request, slots.begin(lane)))
       }
-      slots.inconclusive()
-      slots.release()
-      if (open === undefined) break
-      if (delivery && !isExpired(delivery, nowMs)) continue
-      if (delivery) this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
-      else toLoad.push(this.#toLoad(open))
     }
     if (toLoad.length > 0) void this.#load(toLoad)
+    else if (this.#open.isUnfinished || ended === endedMax) wake()
   }
 
   /** True when the application has refused some of its targets: what is left of it is back in line. */
@@ -89,20 +102,18 @@ export class Tries<Request> {
   #expire(nowMs: number, emit: Emit): Load[] {
     const toLoad: Load[] = []
     // What was read may have been decided by evidence since.
-    const loaded = this.#expiring.splice(0).filter(open => this.#isLoading(open))
-    for (const open of [...this.#open.wakeDue(nowMs, loadBatch), ...loaded])
-      if (open.delivery) this.#writer.write(open.delivery, { kind: 'expired', nowMs }, emit)
-      else toLoad.push(this.#toLoad(open))
+    const loaded = this.#expiring.splice(0).filter(each => this.#open.stage(each) === 'loading')
+    for (const identity of [...this.#open.wakeDue(nowMs, loadBatch), ...loaded]) {
+      const delivery = this.#open.delivery(identity)
+      if (delivery) this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
+      else toLoad.push(this.#toLoad(identity))
+    }
     return toLoad
   }
 
-  #isLoading(open: OpenRequest): boolean {
-    return open.stage === 'loading' && this.#open.get(open.identity) === open
-  }
-
-  #toLoad(open: OpenRequest): Load {
-    this.#open.setStage(open, 'loading')
-    return { identity: open.identity, loads: open.loads }
+  #toLoad(identity: string): Load {
+    this.#open.setStage(identity, 'loading')
+    return { identity, loads: this.#open.loads(identity) }
   }
 
   /** Brings requests back to memory whose turn has come. What has changed meanwhile is newer than what was read. */
@@ -115,17 +126,18 @@ export class Tries<Request> {
       if (epoch !== this.#epoch) return
       // The last one is put first in line first, so they come in their order.
       for (const [index, load] of [...loads.entries()].toReversed()) {
-        const open = this.#open.get(load.identity)
+        const { identity, loads: time } = load
         const delivery = deliveries[index]
-        if (open?.stage !== 'loading' || open.loads !== load.loads) continue
+        if (this.#open.stage(identity) !== 'loading' || this.#open.loads(identity) !== time)
+          continue
         assert(
           delivery !== undefined && isIdle(delivery),
           'what waits for its turn is in the store',
         )
         if (isExpired(delivery, clock.nowMs())) {
-          open.delivery = delivery
-          this.#expiring.push(open)
-        } else this.#open.makeNext(open, delivery)
+          this.#open.retain(identity, delivery)
+          this.#expiring.push(identity)
+        } else this.#open.makeNext(identity, delivery)
       }
       this.#loading -= loads.length
     } catch (error) {
@@ -138,23 +150,22 @@ export class Tries<Request> {
   /** Everything that is not sealed goes back in line. */
   rest(): void {
     for (const flight of this.#flights.abandonUnsealed()) {
-      const open = this.#open.get(flight.identity)
-      if (open?.flight !== flight) continue
-      open.flight = undefined
-      this.#open.makeReady(open)
+      if (this.#open.flight(flight.identity) !== flight) continue
+      this.#open.setFlight(flight.identity, undefined)
+      this.#open.makeReady(flight.identity)
     }
   }
 
   /** Nobody was asked: that costs neither a retry nor a write. While nobody at all can be asked the circuit keeps everybody. */
-  putOff(open: OpenRequest, { unavailable, retryInMs }: FailedAttempt): void {
-    if (unavailable || retryInMs === undefined) this.#open.makeReady(open)
-    else this.#open.putOff(open, this.#options.clock.nowMs() + retryInMs)
+  putOff(identity: string, { unavailable, retryInMs }: FailedAttempt): void {
+    if (unavailable || retryInMs === undefined) this.#open.makeReady(identity)
+    else this.#open.putOff(identity, this.#options.clock.nowMs() + retryInMs)
   }
 
   undo(flight: Flight): void {
     this.#flights.abandon(flight)
-    const open = this.#open.get(flight.identity)
-    if (open?.flight === flight) open.flight = undefined
+    const { identity } = flight
+    if (this.#open.flight(identity) === flight) this.#open.setFlight(identity, undefined)
   }
 }
 

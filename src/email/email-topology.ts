@@ -1,4 +1,6 @@
 import { outboxStore } from '../effects/outbox.ts'
+import type { OutboxLimit } from '../effects/outbox-room.ts'
+import type { TrafficLimits } from '../effects/traffic.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { TopologyBuilder } from '../topology/builder.ts'
@@ -22,11 +24,23 @@ export interface EmailTopologyOptions {
   readonly inDoubt: 'hold' | 'resend'
   /** Delays before each retry, milliseconds: n delays are n retries. */
   readonly retryDelaysMs: readonly number[]
+  /** How much each source and each recipient domain may have. @default no limits but the relay's connections */
+  readonly limits?: TrafficLimits
+  /** How many requests one instance keeps open before its partitions are paused. @default 1,000,000 or 10 GB */
+  readonly outboxLimit?: OutboxLimit
 }
 
 /** The flagship: every accepted request is mailed once, and everybody who asked is told how it ended. See docs/design.md. */
 export function emailTopology(options: EmailTopologyOptions): Topology {
-  const { serdes, sink, dedupWindowMs: windowMs, inDoubt, retryDelaysMs } = options
+  const {
+    serdes,
+    sink,
+    dedupWindowMs: windowMs,
+    inDoubt,
+    retryDelaysMs,
+    limits,
+    outboxLimit,
+  } = options
   const topics = emailTopics(serdes, windowMs)
   const seen = dedupStore(windowMs)
   const outbox = outboxStore('outbox', windowMs)
@@ -39,6 +53,8 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
     inDoubt,
     retryDelaysMs,
     rememberMs: windowMs,
+    limits,
+    outboxLimit,
   })
 
   return new TopologyBuilder()

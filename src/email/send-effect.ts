@@ -8,6 +8,8 @@ import type {
   TargetState,
 } from '../effects/effect.ts'
 import type { FindTable } from '../global-table.ts'
+import type { OutboxLimit } from '../effects/outbox-room.ts'
+import type { TrafficLimits } from '../effects/traffic.ts'
 import type { Serde } from '../serde.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -15,6 +17,7 @@ import { contentHash } from './content-hash.ts'
 import type { DuplicateRequest } from './duplicate-request.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
+import { mailTraffic, priorities } from './mail-traffic.ts'
 import { placeInHeaders, traceHeaders } from './record-headers.ts'
 import { recipientsOf } from './recipients.ts'
 import { suppressed, type SuppressionList } from './suppression.ts'
@@ -38,6 +41,10 @@ export interface SendOptions {
   readonly retryDelaysMs: readonly number[]
   /** How long an ended request is remembered, milliseconds. */
   readonly rememberMs: number
+  /** @default none */
+  readonly limits?: TrafficLimits | undefined
+  /** @default 1,000,000 requests or 10 GB */
+  readonly outboxLimit?: OutboxLimit | undefined
 }
 
 /** The sinks below the send stage. */
@@ -53,14 +60,14 @@ export function sendEffect(options: SendOptions): EffectDefinition<EmailRequeste
     plan: (request: EmailRequested, record: EffectRecord) => planOf(request, record, options),
     refusals: (_request: EmailRequested, recipients: readonly string[], table: FindTable) =>
       suppressed(options.suppressed, recipients, table),
+    traffic: mailTraffic(options.limits),
+    outboxLimit: options.outboxLimit,
     output: outcomeOf,
     repeated: repetitionOf,
     retryDelaysMs,
     rememberMs,
   })
 }
-
-const priorities = { HIGH: 0, NORMAL: 1, BULK: 2 } as const
 
 function planOf(request: EmailRequested, record: EffectRecord, options: SendOptions): EffectPlan {
   const { inDoubt, priority, notBefore, expiresAt } = request

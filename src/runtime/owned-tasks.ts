@@ -55,7 +55,19 @@ export class OwnedTasks {
   open(task: Task): void {
     const owned: OwnedTask = { task, processing: new TaskProcessing(task), restore: undefined }
     this.#all.set(task.id, owned)
+    this.#shareLimits()
     this.restore(owned)
+  }
+
+  /** What all instances may send together is divided by the tasks they have. */
+  #shareLimits(): void {
+    const { slots, topology, catalog } = this.#context
+    for (const subTopology of topology.subTopologies) {
+      const owned = this.tasks.filter(each => each.subTopology === subTopology).length
+      const share = Math.max(1, owned) / catalog.taskCount(subTopology)
+      for (const { kind, name } of subTopology.nodes)
+        if (kind === 'effect') slots.get(name)!.setShare(share)
+    }
   }
 
   /** Brings the task, new or failed, to what the cluster says. */
@@ -107,6 +119,7 @@ export class OwnedTasks {
   async close(owned: OwnedTask): Promise<void> {
     const { task } = owned
     this.#all.delete(task.id)
+    this.#shareLimits()
     this.#restored.delete(owned)
     task.leaving.abort()
     for (const at of task.sources) this.#fetcher.unassign(at)

@@ -6,6 +6,7 @@ import {
   MetricRegistry,
 } from '../metrics.ts'
 import { TableMetrics } from './table-metrics.ts'
+import { TrafficMetrics } from './traffic-metrics.ts'
 
 const commitBucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000]
 
@@ -31,6 +32,7 @@ export class RuntimeMetrics {
   readonly storeBytes: MetricFamily<'task' | 'store', Gauge>
   readonly tasks: MetricFamily<'state', Gauge>
   readonly tables: TableMetrics
+  readonly traffic: TrafficMetrics
 
   constructor(registry = new MetricRegistry()) {
     this.registry = registry
@@ -94,13 +96,13 @@ export class RuntimeMetrics {
       'Changelog records still to be replayed.',
       ['task', 'store'],
     )
-    this.storeBytes = registry.gauge(
-      'mailonce_store_bytes',
-      'Size of a store on this disk, roughly.',
-      ['task', 'store'],
-    )
+    this.storeBytes = registry.gauge('mailonce_store_bytes', 'Size on this disk, roughly.', [
+      'task',
+      'store',
+    ])
     this.tasks = registry.gauge('mailonce_tasks', 'Tasks of this instance, by state.', ['state'])
     this.tables = new TableMetrics(registry)
+    this.traffic = new TrafficMetrics(registry)
   }
 
   /** Counters that processors add to with `context.count`. */

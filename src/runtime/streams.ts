@@ -53,6 +53,7 @@ export class Streams {
   #worker: Worker | undefined
   #queries: StoreQueries | undefined
   #tables: GlobalTables | undefined
+  #slots: ReadonlyMap<string, SinkSlots> = new Map()
   #run: Promise<void> | undefined
   #onReady: () => void = () => undefined
 
@@ -126,6 +127,7 @@ export class Streams {
       throw error
     } finally {
       this.#stopping.abort()
+      for (const slots of this.#slots.values()) slots.close()
     }
   }
 
@@ -157,7 +159,8 @@ export class Streams {
     if (tables.waitedFor.length > 0) return undefined
     const { advertisedHttp, instanceId } = this.#options
     const instances = new Instances(advertisedHttp, { instanceId, sinceMs: clock.nowMs() })
-    const slots = sinkSlots(this.#topology, clock, random)
+    const slots = sinkSlots(this.#topology, clock, random, log)
+    this.#slots = slots
     const worker = new Worker({
       options: this.#options,
       index: 0,
@@ -273,6 +276,7 @@ export class Streams {
       this.metrics.retriesWaiting.labels(labels).set(sum?.waiting ?? 0)
       this.metrics.openRequests.labels(labels).set(sum?.open ?? 0)
     }
+    this.metrics.traffic.observe(this.#slots)
   }
 }
 
@@ -287,12 +291,14 @@ function sinkSlots(
   topology: Topology,
   clock: Clock,
   random: Random,
+  log: Logger,
 ): ReadonlyMap<string, SinkSlots> {
   const slots = new Map<string, SinkSlots>()
   for (const node of topology.nodes) {
     if (node.kind !== 'effect') continue
-    const { concurrencyMax } = (node.definition as EffectDefinition).sink
-    slots.set(node.name, new SinkSlots(concurrencyMax, clock, random))
+    const { sink, traffic, outboxLimit: outbox } = node.definition as EffectDefinition
+    const options = { traffic, outbox, log }
+    slots.set(node.name, new SinkSlots(sink.concurrencyMax, clock, random, options))
   }
   return slots
 }

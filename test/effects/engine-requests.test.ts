@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import type { Permit } from '../../src/effects/permit.ts'
 import { utf8Serde } from '../../src/serde.ts'
 import { EngineWorld, settle } from './engine-world.ts'
 
@@ -83,7 +84,7 @@ test('notBefore is waited for, across a restart', async () => {
 })
 
 test.each([
-  { where: 'waits for its turn', begin: async () => occupy() },
+  { where: 'waits for its turn', begin: async () => void occupy() },
   {
     where: 'waits for a retry',
     begin: async () => {
@@ -134,9 +135,14 @@ test.each([
   expect(world.engine.counts()).toMatchObject({ open: 0, flying: 0 })
 })
 
-/** Nobody has room. */
-function occupy(): void {
-  while (world.slots.tryAcquire());
+/** Nobody has room until one of them is released. */
+function occupy(): Permit[] {
+  const permits: Permit[] = []
+  for (;;) {
+    const permit = world.slots.tryAcquire()
+    if (permit === undefined) return permits
+    permits.push(permit)
+  }
 }
 
 test('an attempt under way is not ended by its expiry', async () => {
@@ -177,18 +183,18 @@ test.each([
 })
 
 test('an urgent request whose cycle is just committing is found, although memory is full', async () => {
-  occupy()
+  const [first, second] = occupy()
   for (let index = 0; index < 2001; index += 1) await world.accept({ identity: `r-${index}` })
   await world.turn()
   await world.commit()
   await world.accept({ identity: 'urgent', priority: -1 })
-  world.slots.release()
+  first!.release()
 
   world.freeze()
   const turned = world.turn()
   await world.finish()
   await turned
-  world.slots.release()
+  second!.release()
   await world.turn()
 
   expect(world.sink.tries.map(each => each.identity)).toEqual(['r-0', 'urgent'])

@@ -3,7 +3,8 @@ import type { EffectDeadLetter, EffectDefinition, EffectPlan } from '../../src/e
 import { EffectEngine } from '../../src/effects/engine.ts'
 import { type Fact, momentOf } from '../../src/effects/flights.ts'
 import { type EffectCommand, endedKey, openKey, outboxStore } from '../../src/effects/outbox.ts'
-import { SinkSlots } from '../../src/effects/sink-slots.ts'
+import { SinkSlots, type SinkSlotsOptions } from '../../src/effects/sink-slots.ts'
+import type { Traffic } from '../../src/effects/traffic.ts'
 import { type LogFields, silentLogger } from '../../src/log.ts'
 import { seededRandom } from '../../src/random.ts'
 import { outboxOf } from '../../src/runtime/task-store.ts'
@@ -92,6 +93,7 @@ export class EngineWorld {
   /** Lines of level info. */
   readonly logged: { readonly fields: LogFields; readonly message: string | undefined }[] = []
   readonly #requestSerde: Serde<string>
+  readonly #traffic: Traffic | undefined
   engine: EffectEngine<string>
   #lives = 0
   #inputs = 0
@@ -99,18 +101,23 @@ export class EngineWorld {
   #emitted: string[] = []
   #committing: string[] = []
 
-  constructor(requestSerde: Serde<string>, concurrencyMax: number) {
+  constructor(requestSerde: Serde<string>, concurrencyMax: number, shared: SinkSlotsOptions = {}) {
     this.#requestSerde = requestSerde
+    this.#traffic = shared.traffic
     this.sink = new FakeSink(concurrencyMax)
-    this.slots = new SinkSlots(concurrencyMax, this.clock, seededRandom(1))
+    this.slots = new SinkSlots(concurrencyMax, this.clock, seededRandom(1), shared)
     const definition = outboxStore('outbox', rememberMs)
     this.overlaid = new OverlaidStore(definition, this.backend)
     this.engine = this.#newEngine()
   }
 
   /** @param concurrencyMax Tries at once. */
-  static async begin(requestSerde = utf8Serde, concurrencyMax = 2): Promise<EngineWorld> {
-    const world = new EngineWorld(requestSerde, concurrencyMax)
+  static async begin(
+    requestSerde = utf8Serde,
+    concurrencyMax = 2,
+    shared: SinkSlotsOptions = {},
+  ): Promise<EngineWorld> {
+    const world = new EngineWorld(requestSerde, concurrencyMax, shared)
     await world.restart()
     return world
   }
@@ -231,7 +238,10 @@ export class EngineWorld {
   #newEngine(): EffectEngine<string> {
     const { definition } = this.overlaid
     return new EffectEngine<string>({
-      definition: definitionOf(this.sink, this.#requestSerde, this.details, this.refused),
+      definition: {
+        ...definitionOf(this.sink, this.#requestSerde, this.details, this.refused),
+        ...(this.#traffic ? { traffic: this.#traffic } : {}),
+      },
       store: outboxOf(() => ({ definition, backend: this.backend, overlaid: this.overlaid })),
       slots: this.slots,
       table: () => {

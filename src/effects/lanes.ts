@@ -1,0 +1,104 @@
+import { Interned } from './interned.ts'
+import { emptyLine, type Line, type Rows } from './rows.ts'
+
+/** Somebody whose limits a try has to satisfy. */
+export type PartyName = `source ${string}` | `destination ${string}`
+
+/** A try that wants to begin. */
+export interface Asking {
+  /** Lower goes first. */
+  readonly priority: number
+  /** Everybody who must have room for it: its source and its destinations. */
+  readonly parties: readonly PartyName[]
+}
+
+export const destinationParty = (destination: string): PartyName => `destination ${destination}`
+
+/** Requests that any limit lets pass or holds back together. */
+export interface Lane extends Asking {
+  readonly source: string
+  /** Names it among those that go to the same destinations. */
+  readonly key: string
+  readonly destinationsId: number
+  /** `open`: its requests stand in their source's line. Else they stand in a line of its own: held back, or let through again. */
+  state: 'open' | 'blocked' | 'awake'
+  readonly line: Line
+  /** Who has no room for it; once awake, whose room it was woken for and has not taken yet. */
+  blockedBy: PartyName | undefined
+}
+
+interface Destinations {
+  readonly parties: readonly PartyName[]
+  /** Those that are not open. */
+  lanes: Map<string, Lane> | undefined
+}
+
+const separator = '\n'
+
+/** Which lane a row belongs to. Only lanes that hold somebody back are kept; the others are made of the row's columns when asked for. */
+export class Lanes {
+  readonly #rows: Rows
+  readonly #sources = new Interned(name => name)
+  readonly #destinations = new Interned<Destinations>(name => ({
+    parties: name === '' ? [] : name.split(separator).map(destinationParty),
+    lanes: undefined,
+  }))
+
+  constructor(rows: Rows) {
+    this.#rows = rows
+  }
+
+  /** Sources and sets of destinations that open requests have. */
+  get size(): number {
+    return this.#sources.size + this.#destinations.size
+  }
+
+  enter(row: number, priority: number, source: string, destinations: readonly string[]): void {
+    this.#rows.priority[row] = priority
+    this.#rows.source[row] = this.#sources.enter(source)
+    this.#rows.destinations[row] = this.#destinations.enter(destinations.join(separator))
+  }
+
+  exit(row: number): void {
+    this.#sources.exit(this.#rows.source[row]!)
+    this.#destinations.exit(this.#rows.destinations[row]!)
+  }
+
+  of(row: number): Lane {
+    const destinationsId = this.#rows.destinations[row]!
+    const priority = this.#rows.priority[row]!
+    const source = this.sourceOf(row)
+    const { parties, lanes } = this.#destinations.get(destinationsId)
+    const key = `${priority} ${source}`
+    return (
+      lanes?.get(key) ?? {
+        priority,
+        parties: [`source ${source}`, ...parties],
+        source,
+        key,
+        destinationsId,
+        state: 'open',
+        line: emptyLine(),
+        blockedBy: undefined,
+      }
+    )
+  }
+
+  sourceOf(row: number): string {
+    return this.#sources.get(this.#rows.source[row]!)
+  }
+
+  /** From now on it is the lane of its rows, until it is open again. */
+  keep(lane: Lane): void {
+    const destinations = this.#destinations.get(lane.destinationsId)
+    destinations.lanes ??= new Map()
+    destinations.lanes.set(lane.key, lane)
+  }
+
+  /** Nobody stands in its line any more. */
+  drop({ destinationsId, key }: Lane): void {
+    const destinations = this.#destinations.get(destinationsId)
+    destinations.lanes?.delete(key)
+    if (destinations.lanes?.size === 0) destinations.lanes = undefined
+  }
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { PartyName } from './lanes.ts'
+import { MeanDuration, Party, type Surroundings } from './party.ts'
+import type { AnyParty, Complaint, Permit } from './permit.ts'
+import type { Limit, TrafficLimits } from './traffic.ts'
+
+/** Beyond so many, those that are idle are forgotten. */
+const partiesMax = 10_000
+
+interface PartiesOptions {
+  readonly clock: Clock
+  /** Tries of the sink at once. */
+  readonly slots: number
+  readonly limits: TrafficLimits
+  readonly log: Logger
+}
+
+/** How much each source, each destination and the sink have under way, and how much more they may. */
+export class Parties {
+  readonly #options: PartiesOptions
+  readonly #sink: Party
+  readonly #all = new Map<PartyName, Party>()
+  readonly #durations = new MeanDuration()
+  #share = 1
+
+  constructor(options: PartiesOptions) {
+    this.#options = options
+    this.#sink = new Party(options.limits.sink)
+  }
+
+  /** Those who asked for less, and the share of their traffic that they get. */
+  get throttled(): ReadonlyMap<AnyParty, number> {
+    const shares = new Map<AnyParty, number>()
+    for (const [name, { throttle }] of [['sink', this.#sink] as const, ...this.#all])
+      if (throttle) shares.set(name, throttle.share)
+    return shares
+  }
+
+  setShare(share: number): void {
+    this.#share = share
+  }
+
+  room(name: AnyParty): number {
+    return this.#of(name).room(this.#at(name))
+  }
+
+  /** Milliseconds until the party's rate allows one more; 0 when it is not its rate that holds it back. */
+  paceWaitMs(name: AnyParty): number {
+    return this.#of(name).paceWaitMs(this.#at(name))
+  }
+
+  begin(permit: Permit): void {
+    for (const name of allOf(permit)) this.#of(name).begin(permit, this.#at(name))
+    if (this.#all.size > partiesMax) this.#forgetIdle()
+  }
+
+  end(permit: Permit): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#durations.add(nowMs - permit.beganMs)
+    for (const name of allOf(permit)) this.#of(name).end(permit, nowMs)
+  }
+
+  complain(name: AnyParty, { beganMs }: Permit, { isCertain, reply }: Complaint): void {
+    if (!this.#options.limits.isAdaptive) return
+    const party = this.#of(name)
+    if (!party.complain(beganMs, isCertain, this.#at(name)) || !party.throttle) return
+    const { share, perSecond, connections } = party.throttle
+    this.#options.log.warn(
+      { event: 'throttled', party: name, share, perSecond, connections, reply },
+      `${name} asks for less: it gets ${perSecond.toFixed(1)} messages a second and ${connections} connections at most`,
+    )
+  }
+
+  /** The try succeeded. */
+  welcome(permit: Permit): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    for (const name of allOf(permit))
+      if (this.#of(name).welcome(permit.beganMs, nowMs))
+        this.#options.log.info(
+          { event: 'unthrottled', party: name },
+          `${name} gets as much as before`,
+        )
+  }
+
+  #of(name: AnyParty): Party {
+    if (name === 'sink') return this.#sink
+    let party = this.#all.get(name)
+    if (party === undefined) this.#all.set(name, (party = new Party(this.#limitOf(name))))
+    return party
+  }
+
+  #limitOf(name: PartyName): Limit {
+    const { source, sources, destination, destinations } = this.#options.limits
+    const at = name.indexOf(' ') + 1
+    const own = name.slice(at)
+    return name.startsWith('source ')
+      ? (sources.get(own) ?? source)
+      : (destinations.get(own) ?? destination)
+  }
+
+  /** The sink has all its slots for itself. */
+  #at(name: AnyParty): Surroundings {
+    const { clock, slots } = this.#options
+    return {
+      nowMs: clock.monotonicMs(),
+      share: this.#share,
+      slots: name === 'sink' ? Infinity : slots,
+      meanMs: this.#durations.ms,
+    }
+  }
+
+  #forgetIdle(): void {
+    for (const [name, party] of this.#all) if (party.isIdle(this.#at(name))) this.#all.delete(name)
+  }
+}
+
+function allOf({ parties }: Permit): readonly AnyParty[] {
+  return ['sink', ...parties]
+}

@@ -1,0 +1,125 @@
+import { Pace } from './pace.ts'
+import { Throttle } from './throttle.ts'
+import type { Limit } from './traffic.ts'
+
+/** A party whose tries take longer than this, and twice as long as others do, is slow. Milliseconds. */
+const slowMs = 1000
+/** Weight of the latest duration in the mean. */
+const weight = 1 / 8
+/** Weight of the latest answer in the share of complaints. */
+const answerWeight = 1 / 16
+
+/** A mean of durations that forgets. */
+export class MeanDuration {
+  #ms: number | undefined
+
+  get ms(): number {
+    return this.#ms ?? 0
+  }
+
+  add(ms: number): void {
+    this.#ms = this.#ms === undefined ? ms : this.#ms + (ms - this.#ms) * weight
+  }
+}
+
+/** What all parties of an instance depend on. Monotonic milliseconds. */
+export interface Surroundings {
+  readonly nowMs: number
+  /** Of the limits, what this instance may use: above 0, at most 1. */
+  readonly share: number
+  /** Tries of the sink at once. */
+  readonly slots: number
+  /** How long tries take, whosever they are. */
+  readonly meanMs: number
+}
+
+/** A source or a destination: what it has under way, and how much more it may. */
+export class Party {
+  readonly #limit: Limit
+  readonly #pace = new Pace()
+  readonly #duration = new MeanDuration()
+  /** Begin of each try under way; the oldest first. */
+  readonly #running = new Map<object, number>()
+  /** Share of the latest answers that may have asked for less. */
+  #complaining = 0
+  throttle: Throttle | undefined
+
+  constructor(limit: Limit) {
+    this.#limit = limit
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Tries that may begin now. */
+  room(at: Surroundings): number {
+    const free = this.#connections(at) - this.running
+    return free <= 0 ? 0 : Math.min(free, this.#pace.room(at.nowMs, this.#perSecond(at)))
+  }
+
+  /** Milliseconds until its rate allows one more; 0 when it is not the rate that holds it back. */
+  paceWaitMs(at: Surroundings): number {
+    return this.#pace.waitMs(at.nowMs, this.#perSecond(at))
+  }
+
+  begin(run: object, at: Surroundings): void {
+    this.#running.set(run, at.nowMs)
+    this.#pace.begin(at.nowMs, this.#perSecond(at))
+  }
+
+  end(run: object, nowMs: number): void {
+    const beganMs = this.#running.get(run)
+    if (beganMs === undefined) return
+    this.#running.delete(run)
+    this.#duration.add(nowMs - beganMs)
+  }
+
+  /** It asked for less, or may have: that counts when half of the latest answers say so. True when it gets less from now on. */
+  complain(beganMs: number, isCertain: boolean, at: Surroundings): boolean {
+    this.#complaining += (1 - this.#complaining) * answerWeight
+    if (!isCertain && this.#complaining < 0.5) return false
+    this.#complaining = 0
+    const before = { perSecond: this.#pace.measured(at.nowMs), connections: this.running }
+    this.throttle ??= new Throttle(before, { perSecond: this.#limitPerSecond(at) })
+    return this.throttle.decrease(beganMs, at.nowMs)
+  }
+
+  /** It took one without complaint. True when it gets all again. */
+  welcome(beganMs: number, nowMs: number): boolean {
+    this.#complaining *= 1 - answerWeight
+    this.throttle?.increase(beganMs, nowMs)
+    if (this.throttle?.isOver !== true) return false
+    this.throttle = undefined
+    return true
+  }
+
+  /** Nothing would be lost by forgetting it. */
+  isIdle(at: Surroundings): boolean {
+    return this.running === 0 && this.throttle === undefined && this.paceWaitMs(at) === 0
+  }
+
+  /** The last connection of many is nobody's alone; one that is slow leaves half of them to others. */
+  #connections(at: Surroundings): number {
+    const { slots, share } = at
+    const most = this.#isSlow(at) ? Math.ceil(slots / 2) : slots < 10 ? slots : slots - 1
+    const limit = this.#limit.connections
+    const limited = limit === undefined ? Infinity : Math.max(1, Math.floor(limit * share))
+    return Math.min(most, limited, this.throttle?.connections ?? Infinity)
+  }
+
+  #isSlow({ nowMs, meanMs, slots }: Surroundings): boolean {
+    if (slots < 4) return false
+    const [oldestMs = nowMs] = this.#running.values()
+    const takesMs = Math.max(this.#duration.ms, nowMs - oldestMs)
+    return takesMs > slowMs && takesMs > 2 * meanMs
+  }
+
+  #perSecond(at: Surroundings): number {
+    return Math.min(this.#limitPerSecond(at), this.throttle?.perSecond ?? Infinity)
+  }
+
+  #limitPerSecond({ share }: Surroundings): number {
+    return (this.#limit.perSecond ?? Infinity) * share
+  }
+}
