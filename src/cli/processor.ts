@@ -167,11 +167,12 @@ export class Processor {
 
   #settings(cluster: KafkaCluster): Partial<StreamsSettings> {
     const { configuration, acceptLostState, takeOver, clock } = this.#options
-    const { applicationId, staticMembership, sessionTimeout } = configuration
+    const { applicationId, staticMembership, sessionTimeout, standbys } = configuration
     const mayStart = (signal: AbortSignal): Promise<void> =>
       refuseSecondDeployment({ cluster, applicationId, clock, signal })
     return {
       staticMembership,
+      standbys,
       acceptLostState,
       createTopicsHint: 'make them with mailonce topics create',
       ...(takeOver ? {} : { mayStart }),

@@ -212,6 +212,13 @@ export const settings = {
     default: 'false',
     help: 'Joins the group under the instance id, so that a quick restart moves no partition.',
   },
+  standbys: {
+    path: 'standbys',
+    flag: 'standbys',
+    parser: wholeNumber({ min: 0, max: 10 }),
+    default: '0',
+    help: "Copies of each task's state that other instances keep up to date on their disks, so that one of them goes on in moments where an instance dies. Needs one instance more than copies; the group's leader decides for all.",
+  },
   sessionTimeout: {
     path: 'session-timeout',
     flag: 'session-timeout',

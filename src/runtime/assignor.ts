@@ -1,83 +1,99 @@
-import { decodeMemberState, encodeInstances } from './instances.ts'
-import type { GroupAssignment, GroupMemberInfo, TopicPartition } from './ports.ts'
-
-/** Tasks to spread: the partitions of one sub-topology, and the topics that go with each of them. */
-export interface TaskGroup {
-  readonly name: string
-  readonly topics: readonly string[]
-  readonly partitions: number
-}
+import { assignStandbys } from './assign-standbys.ts'
+import { AssignableMember, type AssignmentOptions } from './assignable-member.ts'
+import { encodeInstances, encodeStandbyWork } from './instances.ts'
+import type { GroupAssignment, GroupMemberInfo } from './ports.ts'
+import { type TaskGroup, taskIdOf } from './task-group.ts'
 
 export const assignmentProtocol = 'mailonce-sticky'
 
-export function taskIdOf(group: string, partition: number): string {
-  return `${group}_${partition}`
-}
+const noStandbys: AssignmentOptions = Object.freeze({
+  standbys: 0,
+  acceptableLag: 0,
+  ends: undefined,
+})
 
 /**
  * Sticky and co-partitioned. Each sub-topology is spread evenly by itself (they cost different things), a task stays where
- * it was unless that member has more than its share, and who has fewest tasks in all takes the odd ones. The same
- * members in any order give the same assignment. Everybody is told who of those that answer questions has which task, and
- * which instance ids are used twice.
+ * it was unless that member has more than its share, and who has fewest tasks in all takes the odd ones. A task goes
+ * first to whoever has most of its state: and while somebody can go on with it at once, it moves to a member that would
+ * have to restore it only when that one has caught up as a warm-up (KIP-441). The same members in any order give the same
+ * assignment. Everybody is told who of those that answer questions has which task, and which instance ids are used twice.
  */
 export function assignTasks(
   groups: readonly TaskGroup[],
   members: readonly GroupMemberInfo[],
+  options: AssignmentOptions = noStandbys,
 ): ReadonlyMap<string, GroupAssignment> {
   const states = members
-    .map(({ memberId, userData }) => {
-      const { tasks, http, claim } = decodeMemberState(userData)
-      return {
-        id: memberId,
-        http,
-        claim,
-        had: new Set(tasks),
-        ids: [] as string[],
-        partitions: [] as TopicPartition[],
-        tasks: 0,
-      }
-    })
+    .map(member => new AssignableMember(member, options))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  for (const group of groups) {
-    const shares = sharesOf(group, states)
-    const left = new Map(states.map(state => [state, shares.get(state)!]))
-    const homeless: number[] = []
-    const give = (state: (typeof states)[number], partition: number): void => {
-      left.set(state, left.get(state)! - 1)
-      state.tasks += 1
-      state.ids.push(taskIdOf(group.name, partition))
-      for (const topic of group.topics) state.partitions.push({ topic, partition })
-    }
-    for (let partition = 0; partition < group.partitions; partition += 1) {
-      const id = taskIdOf(group.name, partition)
-      const owner = states.find(state => state.had.has(id) && left.get(state)! > 0)
-      if (owner) give(owner, partition)
-      else homeless.push(partition)
-    }
-    for (const partition of homeless)
-      give(
-        states.find(state => left.get(state)! > 0)!,
-        partition,
-      )
-  }
-  const instances = states.flatMap(({ http, ids }) =>
-    http === undefined ? [] : [{ http, tasks: ids }],
+  for (const group of groups) assignGroup(group, states)
+  assignStandbys(groups, states, options.standbys)
+  const instances = states.flatMap(({ http, tasks }) =>
+    http === undefined ? [] : [{ http, tasks }],
   )
   const claims = states.flatMap(({ claim }) => claim ?? [])
-  const userData = encodeInstances(instances, claims)
-  return new Map(states.map(({ id, partitions }) => [id, { partitions, userData }]))
+  return new Map(
+    states.map(({ id, partitions, standbys, warmUps }) => {
+      const userData = encodeInstances(instances, claims, encodeStandbyWork({ standbys, warmUps }))
+      return [id, { partitions, userData }]
+    }),
+  )
+}
+
+function assignGroup(group: TaskGroup, states: readonly AssignableMember[]): void {
+  const shares = sharesOf(group, states)
+  const left = new Map(states.map(state => [state, shares.get(state)!]))
+  const homeless: number[] = []
+  const take = (state: AssignableMember): void => void left.set(state, left.get(state)! - 1)
+  for (let partition = 0; partition < group.partitions; partition += 1) {
+    const id = taskIdOf(group.name, partition)
+    const owner = states.find(state => state.had.has(id) && left.get(state)! > 0)
+    if (owner === undefined) {
+      homeless.push(partition)
+      continue
+    }
+    take(owner)
+    owner.give(group, partition)
+  }
+  // Those of whom somebody has the state come first, so that nobody else takes that one's room.
+  const knownSomewhere = (partition: number): number =>
+    states.some(state => left.get(state)! > 0 && state.knows(taskIdOf(group.name, partition)))
+      ? 0
+      : 1
+  for (const partition of homeless.toSorted(
+    (a, b) => knownSomewhere(a) - knownSomewhere(b) || a - b,
+  )) {
+    const id = taskIdOf(group.name, partition)
+    const target = states
+      .filter(state => left.get(state)! > 0)
+      .reduce((best, state) => (state.compareFor(id, best) < 0 ? state : best))
+    const holder = states
+      .filter(state => state.isCaughtUp(id))
+      .reduce<AssignableMember | undefined>(
+        (best, state) => (best === undefined || state.compareFor(id, best) < 0 ? state : best),
+        undefined,
+      )
+    take(target)
+    if (holder === undefined || target.isCaughtUp(id)) target.give(group, partition)
+    else {
+      holder.give(group, partition)
+      target.warmUps.push(id)
+    }
+  }
 }
 
 /** How many tasks of the group each member gets; the odd ones go to those with fewest tasks so far, then to those who had most of it. */
-function sharesOf<
-  State extends { readonly id: string; readonly had: ReadonlySet<string>; readonly tasks: number },
->(group: TaskGroup, states: readonly State[]): Map<State, number> {
+function sharesOf(
+  group: TaskGroup,
+  states: readonly AssignableMember[],
+): Map<AssignableMember, number> {
   const base = Math.floor(group.partitions / states.length)
   const odd = group.partitions % states.length
-  const kept = (state: State): number =>
+  const kept = (state: AssignableMember): number =>
     [...state.had].filter(id => id.startsWith(`${group.name}_`)).length
   const byNeed = states.toSorted(
-    (a, b) => a.tasks - b.tasks || kept(b) - kept(a) || (a.id < b.id ? -1 : 1),
+    (a, b) => a.tasks.length - b.tasks.length || kept(b) - kept(a) || (a.id < b.id ? -1 : 1),
   )
   return new Map(byNeed.map((state, index) => [state, base + (index < odd ? 1 : 0)]))
 }

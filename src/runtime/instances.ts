@@ -20,6 +20,18 @@ export interface MemberState {
   /** Where it answers questions about them, HOST:PORT. */
   readonly http?: string
   readonly claim?: InstanceClaim
+  /** How far it follows the changelogs of its standbys, added up for each task. */
+  readonly positions?: Readonly<Record<string, number>>
+  /** Tasks of which its disk knows something. */
+  readonly onDisk?: readonly string[]
+}
+
+/** What a member is told beside its tasks. */
+export interface StandbyWork {
+  /** Tasks whose state it keeps up to date, warm-ups among them. */
+  readonly standbys: readonly string[]
+  /** Those that become its own once they have caught up: it then asks for a new assignment. */
+  readonly warmUps: readonly string[]
 }
 
 /**
@@ -47,10 +59,10 @@ export class Instances {
     return this.#all.find(each => each.tasks.includes(taskId))?.http
   }
 
-  /** What this member tells when it joins with these tasks. */
-  memberState(tasks: readonly string[]): Buffer {
+  /** What this member tells when it joins, and who it is. */
+  memberState(state: Pick<MemberState, 'tasks' | 'positions' | 'onDisk'>): Buffer {
     return encodeMemberState({
-      tasks,
+      ...state,
       ...(this.own === undefined ? {} : { http: this.own }),
       ...(this.#claim === undefined ? {} : { claim: this.#claim }),
     })
@@ -83,25 +95,44 @@ export function encodeMemberState(state: MemberState): Buffer {
 
 /** A member of another release may say more, or nothing: what cannot be read is no tasks. */
 export function decodeMemberState(bytes: Buffer): MemberState {
-  const { tasks, http, claim } = fieldsOf(bytes)
+  const { tasks, http, claim, positions, onDisk } = fieldsOf(bytes)
   return {
-    tasks: Array.isArray(tasks) ? (tasks as string[]) : [],
+    tasks: namesIn(tasks),
     ...(typeof http === 'string' ? { http } : {}),
     ...(claim === undefined ? {} : { claim: claim as InstanceClaim }),
+    positions: (positions ?? {}) as Record<string, number>,
+    onDisk: namesIn(onDisk),
   }
 }
 
-/** Empty where nobody answers questions and no instance id is used twice. */
+function namesIn(value: unknown): readonly string[] {
+  return Array.isArray(value) ? (value as string[]) : []
+}
+
+/** The part of an assignment's user data that is the member's own; empty where there is no such work. */
+export function encodeStandbyWork({ standbys, warmUps }: StandbyWork): Partial<StandbyWork> {
+  return standbys.length === 0 ? {} : { standbys, warmUps }
+}
+
+/** A leader of an earlier release gives no such work. */
+export function decodeStandbyWork(userData: Buffer): StandbyWork {
+  const { standbys, warmUps } = fieldsOf(userData)
+  return { standbys: namesIn(standbys), warmUps: namesIn(warmUps) }
+}
+
+/** Empty where nobody answers questions, no instance id is used twice and nobody has standbys. */
 export function encodeInstances(
   instances: readonly InstanceInfo[],
   claims: readonly InstanceClaim[] = [],
+  work: Partial<StandbyWork> = {},
 ): Buffer {
   const disputed = claims.filter(
     each => claims.filter(other => other.instanceId === each.instanceId).length > 1,
   )
-  if (instances.length === 0 && disputed.length === 0) return Buffer.alloc(0)
+  if (instances.length === 0 && disputed.length === 0 && work.standbys === undefined)
+    return Buffer.alloc(0)
   return Buffer.from(
-    JSON.stringify({ instances, ...(disputed.length > 0 ? { claims: disputed } : {}) }),
+    JSON.stringify({ instances, ...(disputed.length > 0 ? { claims: disputed } : {}), ...work }),
   )
 }
 

@@ -5,6 +5,7 @@ import { canRestoreAgain, restoreTask } from './restore.ts'
 import type { Task } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 import { TaskProcessing } from './task-processing.ts'
+import type { TaskStore } from './task-store.ts'
 
 export interface OwnedTask {
   readonly task: Task
@@ -52,7 +53,12 @@ export class OwnedTasks {
       ?.task
   }
 
-  open(task: Task): void {
+  /** With the open stores of a standby, where there was one. */
+  open(task: Task, stores?: ReadonlyMap<string, TaskStore>): void {
+    if (stores !== undefined) {
+      task.adopt(stores)
+      this.#context.log.info({ event: 'standby-promoted', task: task.id }, 'goes on from its copy')
+    }
     const owned: OwnedTask = { task, processing: new TaskProcessing(task), restore: undefined }
     this.#all.set(task.id, owned)
     this.#shareLimits()

@@ -16,6 +16,12 @@ export function positionsStore(subTopology: SubTopology): StoreDefinition<number
   }
 }
 
+/** Stores of a sub-topology's tasks, and the one that the runtime keeps for it. */
+export function storeDefinitionsOf(subTopology: SubTopology): readonly StoreDefinition[] {
+  const positions = positionsStore(subTopology)
+  return positions ? [...subTopology.stores, positions] : subTopology.stores
+}
+
 /** A topic that was deleted and made again begins at 0: its id tells it apart. */
 export function positionKey(topic: string, topicId: string): string {
   return `${topic}|${topicId}`

@@ -12,14 +12,7 @@ import { discardStore, openStores } from './open-store.ts'
 import { partitionKey, type TopicPartition } from './ports.ts'
 import { positionKey } from './positions.ts'
 import type { Task } from './task.ts'
-import type { TaskStore } from './task-store.ts'
-
-/** How a restore reads: large batches, nobody waits for single records. */
-const restoreFetch = {
-  maxWaitMs: 100,
-  maxBytesPerPartition: 4 * 1024 * 1024,
-  maxBytes: 32 * 1024 * 1024,
-}
+import { applyChangelog, restoreFetch, type TaskStore } from './task-store.ts'
 
 /**
  * Brings a task from whatever is on this disk to exactly what is committed. The order matters:
@@ -35,7 +28,7 @@ const restoreFetch = {
 export async function restoreTask(task: Task): Promise<void> {
   const { context } = task
   const { signal } = task.leaving
-  await openStores(task)
+  await openStores(task, task.storeDefinitions)
   const { admin } = context.cluster
   const committed = await admin.committedOffsets(context.applicationId, task.sources)
   const ends = await admin.endOffsets([
@@ -170,21 +163,9 @@ async function replay(
       const key = partitionKey(batch)
       const store = waiting.get(key)
       if (store === undefined) continue
-      const writes = batch.records.map(record => ({
-        key: record.key?.toString('utf8') ?? '',
-        value: record.value,
-      }))
-      const heardMs = (await store.backend.position())?.atMs ?? clock.nowMs()
-      const isLast = batch.nextOffset >= (ends.get(key) ?? 0)
-      await store.backend.apply(writes, {
-        topicId: store.changelogTopicId,
-        offset: batch.nextOffset,
-        // On the way the disk has heard what was deleted until then, and no more.
-        atMs: isLast ? clock.nowMs() : (batch.records.at(-1)?.timestampMs ?? heardMs),
-      })
-      store.position = batch.nextOffset
-      records += writes.length
-      metrics.restoreRemaining
+      await applyChangelog(store, batch, clock, ends.get(key) ?? 0)
+      records += batch.records.length
+      metrics.stores.restoreRemaining
         .labels({ task: task.id, store: store.definition.name })
         .set(Math.max(0, remaining(key, store)))
       if (remaining(key, store) > 0) continue

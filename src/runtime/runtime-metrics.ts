@@ -5,6 +5,7 @@ import {
   type MetricFamily,
   MetricRegistry,
 } from '../metrics.ts'
+import { StoreMetrics } from './store-metrics.ts'
 import { TableMetrics } from './table-metrics.ts'
 import { TrafficMetrics } from './traffic-metrics.ts'
 
@@ -28,8 +29,7 @@ export class RuntimeMetrics {
   readonly openRequests: MetricFamily<'effect', Gauge>
   readonly commitDuration: Histogram
   readonly commitFailures: MetricFamily<'code', Counter>
-  readonly restoreRemaining: MetricFamily<'task' | 'store', Gauge>
-  readonly storeBytes: MetricFamily<'task' | 'store', Gauge>
+  readonly stores: StoreMetrics
   readonly tasks: MetricFamily<'state', Gauge>
   readonly tables: TableMetrics
   readonly traffic: TrafficMetrics
@@ -91,15 +91,7 @@ export class RuntimeMetrics {
       'Cycles that were taken back, by error.',
       ['code'],
     )
-    this.restoreRemaining = registry.gauge(
-      'mailonce_restore_remaining_records',
-      'Changelog records still to be replayed.',
-      ['task', 'store'],
-    )
-    this.storeBytes = registry.gauge('mailonce_store_bytes', 'Size on this disk, roughly.', [
-      'task',
-      'store',
-    ])
+    this.stores = new StoreMetrics(registry)
     this.tasks = registry.gauge('mailonce_tasks', 'Tasks of this instance, by state.', ['state'])
     this.tables = new TableMetrics(registry)
     this.traffic = new TrafficMetrics(registry)

@@ -1,7 +1,7 @@
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'
 import type { SubTopology, Topology } from '../topology/topology.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
-import { taskIdOf } from './assignor.ts'
+import { taskIdOf } from './task-group.ts'
 import type { InstanceInfo, Instances } from './instances.ts'
 import type { Task } from './task.ts'
 import type { TopicCatalog } from './topic-catalog.ts'

@@ -17,6 +17,10 @@ export interface StreamsOptions {
   readonly rebalanceTimeoutMs: number
   readonly fetch: FetcherOptions
   readonly acceptLostState: boolean
+  /** Copies of each task's state that other instances keep up to date; 0 for none. @default 0 */
+  readonly standbys: number
+  /** Changelog records that a copy may be behind when it takes its task over: fewer than that are replayed in a moment. @default 10000 */
+  readonly acceptableLag: number
   /**
    * Asked once the cluster answers, before anything is created or joined; what it throws ends the instance, unless it passes by itself:
    * then it is asked again. Aborted when the instance is stopped meanwhile.
@@ -42,6 +46,8 @@ const defaults = Object.freeze({
     maxBytes: 16 * 1024 * 1024,
   }),
   acceptLostState: false,
+  standbys: 0,
+  acceptableLag: 10_000,
   mayStart: () => Promise.resolve(),
   createTopicsHint: 'create them first',
 })

@@ -245,8 +245,8 @@ export class Streams {
     const tasks = this.#worker?.tasks ?? []
     const sizes = await Promise.all(tasks.flatMap(sizesOf))
     // Nothing is awaited from here on, so that nobody who asks at the same time sees half of it.
-    this.metrics.storeBytes.clear()
-    for (const { bytes, ...labels } of sizes) this.metrics.storeBytes.labels(labels).set(bytes)
+    this.metrics.stores.bytes.clear()
+    for (const { bytes, ...labels } of sizes) this.metrics.stores.bytes.labels(labels).set(bytes)
     this.metrics.lag.clear()
     const states = new Map<string, number>()
     const totals = new Map<string, { inDoubt: number; waiting: number; open: number }>()
@@ -266,7 +266,12 @@ export class Streams {
         })
       }
     }
-    for (const state of ['restoring', 'running'])
+    this.metrics.stores.standbyLag.clear()
+    for (const [task, lag] of this.#worker?.standbys.lags ?? []) {
+      states.set('standby', (states.get('standby') ?? 0) + 1)
+      this.metrics.stores.standbyLag.labels({ task }).set(lag)
+    }
+    for (const state of ['restoring', 'running', 'standby'])
       this.metrics.tasks.labels({ state }).set(states.get(state) ?? 0)
     for (const node of this.#topology.nodes) {
       if (node.kind !== 'effect') continue

@@ -1,5 +1,7 @@
+import type { Clock } from '../clock.ts'
 import type { OutboxStore } from '../effects/engine-options.ts'
 import type { Delivery } from '../effects/delivery.ts'
+import type { FetchedBatch } from './ports.ts'
 import type { OverlaidStore } from '../state/overlaid-store.ts'
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'
 import type { SweepState } from './sweeper.ts'
@@ -20,6 +22,35 @@ export interface TaskStore {
 /** What reading needs of a store. */
 export interface ReadableStore extends Pick<TaskStore, 'definition' | 'overlaid'> {
   readonly backend: Pick<StoreBackend, 'getMany'>
+}
+
+/** How changelogs are read: large batches, nobody waits for single records. */
+export const restoreFetch = Object.freeze({
+  maxWaitMs: 100,
+  maxBytesPerPartition: 4 * 1024 * 1024,
+  maxBytes: 32 * 1024 * 1024,
+})
+
+/** Brings the disk forward by one batch of its changelog, which ends (or ended, when it was asked) at `end`. */
+export async function applyChangelog(
+  store: TaskStore,
+  batch: FetchedBatch,
+  clock: Clock,
+  end: number,
+): Promise<void> {
+  const writes = batch.records.map(record => ({
+    key: record.key?.toString('utf8') ?? '',
+    value: record.value,
+  }))
+  const heardMs = (await store.backend.position())?.atMs ?? clock.nowMs()
+  const isLast = batch.nextOffset >= end
+  await store.backend.apply(writes, {
+    topicId: store.changelogTopicId,
+    offset: batch.nextOffset,
+    // On the way the disk has heard what was deleted until then, and no more.
+    atMs: isLast ? clock.nowMs() : (batch.records.at(-1)?.timestampMs ?? heardMs),
+  })
+  store.position = batch.nextOffset
 }
 
 /**

@@ -7,7 +7,7 @@ import type { OverlaidStore } from '../state/overlaid-store.ts'
 import { type KeyValueStore, type StoreDefinition, type StoreWrite } from '../state/store.ts'
 import type { EffectNode, SinkNode, StreamRecord, SubTopology } from '../topology/topology.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
-import { taskIdOf } from './assignor.ts'
+import { taskIdOf } from './task-group.ts'
 import type { ChangelogMark } from './commit-metadata.ts'
 import { toDeadLetters } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
@@ -18,7 +18,7 @@ import type {
   ProducedRecord,
   TopicPartition,
 } from './ports.ts'
-import { positionKey, positionsStore } from './positions.ts'
+import { positionKey, positionsStore, storeDefinitionsOf } from './positions.ts'
 import type { TaskContext } from './task-context.ts'
 import { type GraphEnvironment, TaskGraph } from './task-graph.ts'
 import { outboxOf, type TaskStore } from './task-store.ts'
@@ -124,9 +124,14 @@ export class Task {
     )
   }
 
-  /** Stores of the sub-topology, and the one that the runtime keeps for it. */
   get storeDefinitions(): readonly StoreDefinition[] {
-    return this.#positions ? [...this.subTopology.stores, this.#positions] : this.subTopology.stores
+    return storeDefinitionsOf(this.subTopology)
+  }
+
+  /** Begins with the open stores of a standby, instead of opening them. */
+  adopt(stores: ReadonlyMap<string, TaskStore>): void {
+    assert(this.#state === 'created', `task ${this.id} has stores of its own already`)
+    for (const [name, store] of stores) this.stores.set(name, store)
   }
 
   get effects(): readonly EffectNode[] {

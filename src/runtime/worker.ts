@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts'
 import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
-import { assignmentProtocol, assignTasks } from './assignor.ts'
+import { assignmentProtocol } from './assignor.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { FenceLimit } from './fence-limit.ts'
 import { InputFeed } from './input-feed.ts'
@@ -12,12 +12,15 @@ import type {
   GroupMember,
   TransactionalProducer,
 } from './ports.ts'
+import { decodeStandbyWork } from './instances.ts'
 import { isPassing, isStop } from './restore.ts'
+import { nextTimerMs, turnEffects } from './running-tasks.ts'
+import { StandbyTasks } from './standby-tasks.ts'
 import type { StreamsOptions } from './streams-options.ts'
 import { Sweeper } from './sweeper.ts'
 import { SingleFile } from './single-file.ts'
 import type { Task } from './task.ts'
-import { taskGroups, tasksOf } from './task-assignment.ts'
+import { assignorOf, tasksOf } from './task-assignment.ts'
 import type { TaskContext } from './task-context.ts'
 import { sourceNames, type TopicCatalog } from './topic-catalog.ts'
 import { untilReachable } from './until-reachable.ts'
@@ -44,6 +47,7 @@ export class Worker {
   readonly #fetcher: CommittedRecordsFetcher
   readonly #commits: CommitPipeline
   readonly #owned: OwnedTasks
+  readonly #standbys: StandbyTasks
   readonly #feed: InputFeed
   readonly #stopping = new AbortController()
   readonly #fences: FenceLimit
@@ -96,7 +100,7 @@ export class Worker {
       groupInstanceId: options.staticMembership ? `${options.instanceId}-${index}` : null,
       topics: context.topology.subTopologies.flatMap(each => sourceNames(applicationId, each)),
       protocolName: assignmentProtocol,
-      assignor: members => Promise.resolve(assignTasks(taskGroups(context), members)),
+      assignor: assignorOf(context, options),
       sessionTimeoutMs: options.sessionTimeoutMs,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       heartbeatIntervalMs: Math.floor(options.sessionTimeoutMs / 3),
@@ -106,6 +110,7 @@ export class Worker {
     this.#fetcher.onReady(this.#wake.wake)
     for (const slots of context.slots.values()) slots.onFree(this.#wake.wake)
     this.#owned = new OwnedTasks(this.#context, this.#fetcher)
+    this.#standbys = new StandbyTasks(this.#context, options.acceptableLag)
     this.#feed = new InputFeed(this.#fetcher, this.#owned)
   }
 
@@ -120,6 +125,10 @@ export class Worker {
 
   get tasks(): readonly Task[] {
     return this.#owned.tasks
+  }
+
+  get standbys(): StandbyTasks {
+    return this.#standbys
   }
 
   get catalog(): TopicCatalog {
@@ -173,6 +182,7 @@ export class Worker {
     const engines = this.#owned.tasks.flatMap(task => [...task.engines.values()])
     await this.#member.leave(false).catch(warn('leave-failed'))
     await this.#owned.closeAll().catch(warn('close-failed'))
+    await this.#standbys.close().catch(warn('close-failed'))
     await sayLastWords({ failure, engines, commits: this.#commits, clock, log })
     await Promise.all([this.#fetcher.close(), this.#producer.close(), this.#member.close()])
     log.info({ event: 'worker-stopped', monotonicMs: clock.monotonicMs() }, 'worker stopped')
@@ -188,7 +198,7 @@ export class Worker {
     const running = this.#owned.running
     const processed = await this.#ingest()
     const isAlone = this.#singleFile.isOn && processed > 0
-    const urgent = isAlone || this.#turnEffects(running)
+    const urgent = isAlone || turnEffects(running, this.#turns)
     if (!isAlone) await this.#punctuate(running)
     const generation = this.#member.generation
     const delayMs =
@@ -201,7 +211,7 @@ export class Worker {
             quiet: processed === 0,
           })
     if (processed > 0) return
-    await this.#wake.wait(Math.min(delayMs, this.#nextTimerMs(running), 1000))
+    await this.#wake.wait(Math.min(delayMs, nextTimerMs(running), 1000))
   }
 
   async #ingest(): Promise<number> {
@@ -215,31 +225,10 @@ export class Worker {
     return processed
   }
 
-  #turnEffects(running: readonly OwnedTask[]): boolean {
-    let urgent = false
-    for (let index = 0; index < running.length; index += 1) {
-      const { task } = running[(index + this.#turns) % running.length]!
-      for (const node of task.effects) {
-        const engine = task.engines.get(node.name)!
-        urgent = engine.turn(task.graph.emitter(node)) || urgent
-      }
-    }
-    return urgent
-  }
-
   async #punctuate(running: readonly OwnedTask[]): Promise<void> {
     const nowMs = this.#context.clock.monotonicMs()
     for (const { processing } of running) await processing.punctuate()
     await this.#sweeper.step(running, nowMs)
-  }
-
-  #nextTimerMs(running: readonly OwnedTask[]): number {
-    let delayMs = Infinity
-    for (const { task, processing } of running) {
-      delayMs = Math.min(delayMs, processing.nextPunctuationMs())
-      for (const engine of task.engines.values()) delayMs = Math.min(delayMs, engine.nextDelayMs())
-    }
-    return delayMs
   }
 
   // ------------------------------------------------------------ the group
@@ -249,7 +238,7 @@ export class Worker {
     if (status === 'stopped')
       throw failure ?? new StreamsError('INTERNAL', 'the group member stopped')
     if (status === 'lost') await this.#loseAll('the group went on without this instance')
-    if (status !== 'joined') await this.#join()
+    if (status !== 'joined' || this.#standbys.isHandOverDue) await this.#join()
     this.#owned.adoptRestored()
   }
 
@@ -260,14 +249,21 @@ export class Worker {
     if (this.#owned.all.length > 0) await this.#rest(restBeforeJoinMs)
     if (this.#member.status === 'lost')
       await this.#loseAll('the group went on while this instance came to rest')
-    const userData = this.#context.instances.memberState(this.#owned.ids)
+    const { instances, stateDirectory } = this.#context
+    const userData = instances.memberState({
+      tasks: this.#owned.ids,
+      positions: this.#standbys.positions,
+      onDisk: await stateDirectory.taskIds(),
+    })
     const assignment = await this.#member.join(userData, this.#stopping.signal)
-    this.#context.instances.learn(assignment.userData)
+    instances.learn(assignment.userData)
     await this.#dropStale()
     const tasks = tasksOf(assignment, this.#context)
     const revoked = this.#owned.all.filter(({ task }) => !tasks.has(task.id))
     for (const owned of revoked) await this.#owned.close(owned)
-    for (const [id, make] of tasks) if (!this.#owned.has(id)) this.#owned.open(make())
+    for (const [id, make] of tasks)
+      if (!this.#owned.has(id)) this.#owned.open(make(), await this.#standbys.release(id))
+    await this.#standbys.follow(decodeStandbyWork(assignment.userData))
     for (const task of this.#owned.tasks)
       for (const engine of task.engines.values()) engine.resume()
     this.#joined = true
@@ -309,7 +305,7 @@ export class Worker {
       await this.#commits.finish()
       const { generation, status } = this.#member
       if (generation === undefined || status === 'lost' || status === 'stopped') return
-      this.#turnEffects(running)
+      turnEffects(running, this.#turns)
       const delayMs = this.#commits.startIfDue({
         tasks: running.map(each => each.task),
         generation,

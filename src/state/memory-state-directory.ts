@@ -31,6 +31,10 @@ class MemoryStateDirectory implements StateDirectory {
     return backend
   }
 
+  async taskIds(): Promise<readonly string[]> {
+    return []
+  }
+
   /** Nothing outlives its `close`. */
   async destroy(): Promise<void> {}
 

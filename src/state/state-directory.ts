@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir, realpath, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
 import { errorCodeOf, StreamsError } from '../errors.ts'
@@ -72,6 +72,13 @@ class DiskStateDirectory implements StateDirectory {
     const backend = await this.#openBackend(path, store)
     this.#backends.set(path, backend)
     return backend
+  }
+
+  async taskIds(): Promise<readonly string[]> {
+    const entries = await readdir(this.#path, { withFileTypes: true })
+    return entries
+      .filter(entry => entry.isDirectory() && /^[^~].*_\d+$/.test(entry.name))
+      .map(entry => entry.name)
   }
 
   /** Renames first: a process that dies in the middle leaves no half of a store behind under the store's name. */

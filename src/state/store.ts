@@ -77,6 +77,8 @@ export interface StateDirectory extends AsyncDisposable {
   remember(name: string, make: () => string): Promise<string>
   /** `taskId` is `<sub-topology>_<partition>`. */
   open(taskId: string, store: StoreDefinition): Promise<StoreBackend>
+  /** Tasks of which there are stores here, open or not. */
+  taskIds(): Promise<readonly string[]>
   /** Deletes one store's files; it must be closed. */
   destroy(taskId: string, store: StoreDefinition): Promise<void>
   /** Absolute path for a file of another owner (the journal); the directory exists. */

@@ -51,6 +51,11 @@ export class SimulatedStateDirectory implements StateDirectory {
     return backend
   }
 
+  async taskIds(): Promise<readonly string[]> {
+    const paths = await this.#operations.read(() => [...this.#contents.stores.keys()])
+    return [...new Set(paths.map(path => path.slice(0, path.indexOf('/'))))]
+  }
+
   async destroy(taskId: string, { name }: StoreDefinition): Promise<void> {
     const path = `${taskId}/${name}`
     await this.#operations.write(() => {

@@ -1,7 +1,12 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Random, seededRandom } from '../../src/random.ts'
-import { assignTasks, type TaskGroup, taskIdOf } from '../../src/runtime/assignor.ts'
-import { encodeMemberState } from '../../src/runtime/instances.ts'
+import { assignTasks } from '../../src/runtime/assignor.ts'
+import { type TaskGroup, taskIdOf } from '../../src/runtime/task-group.ts'
+import {
+  decodeStandbyWork,
+  encodeMemberState,
+  type MemberState,
+} from '../../src/runtime/instances.ts'
 import type { GroupMemberInfo } from '../../src/runtime/ports.ts'
 
 const groups: readonly TaskGroup[] = [
@@ -150,3 +155,118 @@ test.each(Array.from({ length: 20 }, (_, index) => index + 1))(
     }
   },
 )
+
+describe('state that is somewhere', () => {
+  const send: TaskGroup = { name: 'send', topics: ['accepted'], partitions: 4 }
+  const tasks = ['send_0', 'send_1', 'send_2', 'send_3']
+  const ends = new Map(tasks.map(task => [task, 1000]))
+
+  const member = (memberId: string, state: MemberState): GroupMemberInfo => ({
+    memberId,
+    groupInstanceId: null,
+    userData: encodeMemberState(state),
+  })
+
+  function assigned(standbys: number, ...members: readonly GroupMemberInfo[]) {
+    const assignment = assignTasks([send], members, { standbys, acceptableLag: 10, ends })
+    return Object.fromEntries(
+      [...assignment].map(([id, { partitions, userData }]) => [
+        id,
+        {
+          tasks: partitions.map(({ partition }) => taskIdOf('send', partition)),
+          ...decodeStandbyWork(userData),
+        },
+      ]),
+    )
+  }
+
+  test('who comes warms up what it will get, and the owner goes on with it meanwhile', () => {
+    const { a, b } = assigned(0, member('a', { tasks }), member('b', { tasks: [] }))
+
+    expect(a).toEqual({ tasks, standbys: [], warmUps: [] })
+    expect(b).toEqual({ tasks: [], standbys: ['send_2', 'send_3'], warmUps: ['send_2', 'send_3'] })
+  })
+
+  test('a warm-up that has caught up becomes the task, one that has not stays a warm-up', () => {
+    const positions = { send_2: 990, send_3: 989 }
+
+    const { a, b } = assigned(0, member('a', { tasks }), member('b', { tasks: [], positions }))
+
+    expect(a?.tasks).toEqual(['send_0', 'send_1', 'send_3'])
+    expect(b).toEqual({ tasks: ['send_2'], standbys: ['send_3'], warmUps: ['send_3'] })
+  })
+
+  test('where nobody can go on at once, whoever gets it restores it', () => {
+    const { a, b } = assigned(0, member('a', { tasks: [] }), member('b', { tasks: [] }))
+
+    expect([a?.tasks.length, b?.tasks.length]).toEqual([2, 2])
+    expect([...a!.warmUps, ...b!.warmUps]).toEqual([])
+  })
+
+  test('a task whose owner is gone goes on with its standby, although that one has its share', () => {
+    const survivors = [
+      member('a', { tasks: ['send_0', 'send_1'], positions: { send_3: 1000 } }),
+      member('b', { tasks: [] }),
+    ]
+
+    const { a, b } = assigned(0, ...survivors)
+
+    expect(a?.tasks).toEqual(['send_0', 'send_1', 'send_3'])
+    expect(b).toEqual({ tasks: ['send_2'], standbys: ['send_3'], warmUps: ['send_3'] })
+  })
+
+  test('of two that would have to restore it the one whose disk knows something does', () => {
+    const { a, b } = assigned(
+      0,
+      member('a', { tasks: [], onDisk: ['send_3', 'send_2'] }),
+      member('b', { tasks: [], onDisk: ['send_0'] }),
+    )
+
+    expect(a?.tasks).toEqual(['send_2', 'send_3'])
+    expect(b?.tasks.toSorted()).toEqual(['send_0', 'send_1'])
+  })
+
+  test('without the ends of the changelogs everything is assigned as if it were at hand', () => {
+    const members = [member('a', { tasks }), member('b', { tasks: [] })]
+
+    const assignment = assignTasks([send], members, {
+      standbys: 0,
+      acceptableLag: 10,
+      ends: undefined,
+    })
+
+    expect(assignment.get('b')!.partitions).toHaveLength(2)
+  })
+
+  test('each task has its standbys elsewhere, spread evenly, and they stay where they are', () => {
+    const before = assigned(
+      1,
+      member('a', { tasks: ['send_0', 'send_1'] }),
+      member('b', { tasks: ['send_2', 'send_3'] }),
+      member('c', { tasks: [] }),
+    )
+    const standbys = Object.values(before).flatMap(each => each.standbys)
+    const positionsOf = (ids: readonly string[]) => Object.fromEntries(ids.map(id => [id, 0]))
+    const again = assigned(
+      1,
+      ...Object.entries(before).map(([id, each]) =>
+        member(id, { tasks: each.tasks, positions: positionsOf(each.standbys) }),
+      ),
+    )
+
+    expect(standbys.toSorted()).toEqual(tasks)
+    for (const each of Object.values(before)) {
+      expect(each.standbys.filter(task => each.tasks.includes(task))).toEqual([])
+      expect(each.standbys.length).toBeLessThanOrEqual(2)
+    }
+    expect(again).toEqual(before)
+  })
+
+  test('with fewer members than copies there are as many copies as members allow', () => {
+    const alone = assigned(2, member('a', { tasks: [] }))
+    const two = assigned(2, member('a', { tasks }), member('b', { tasks: [] }))
+
+    expect(alone['a']).toEqual({ tasks, standbys: [], warmUps: [] })
+    expect(two['b']?.standbys.toSorted()).toEqual(tasks)
+  })
+})

@@ -15,7 +15,7 @@ const memberOf = (memberId: string, userData: Buffer) => ({
 
 test('everybody is told who has which task, and stays where the tasks were', () => {
   const all = [new Instances('a:1'), new Instances('b:2')]
-  const members = all.map((each, index) => memberOf(`m-${index}`, each.memberState([])))
+  const members = all.map((each, index) => memberOf(`m-${index}`, each.memberState({ tasks: [] })))
 
   const assignment = assignTasks(groups, members)
   for (const [index, each] of all.entries()) each.learn(assignment.get(`m-${index}`)!.userData)
@@ -34,8 +34,8 @@ test('everybody is told who has which task, and stays where the tasks were', () 
 test('a member that answers no questions is not among those that do', () => {
   const asking = new Instances('a:1')
   const members = [
-    memberOf('m-0', asking.memberState([])),
-    memberOf('m-1', new Instances().memberState([])),
+    memberOf('m-0', asking.memberState({ tasks: [] })),
+    memberOf('m-1', new Instances().memberState({ tasks: [] })),
   ]
 
   asking.learn(assignTasks(groups, members).get('m-0')!.userData)
@@ -62,7 +62,7 @@ test('of two live owners of one instance id the older gives way, and nobody else
   const younger = new Instances('b:1', { instanceId: 'shared', sinceMs: 2000 })
   const other = new Instances('c:1', { instanceId: 'other', sinceMs: 0 })
   const members = [older, younger, other].map((each, index) =>
-    memberOf(`m-${index}`, each.memberState([])),
+    memberOf(`m-${index}`, each.memberState({ tasks: [] })),
   )
 
   const { userData } = assignTasks(groups, members).get('m-0')!

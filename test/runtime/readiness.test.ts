@@ -22,12 +22,15 @@ const topology = new TopologyBuilder()
 
 /** Opens nothing more, as if there were no room. */
 function withoutRoom(directory: StateDirectory): StateDirectory {
-  return new Proxy(directory, {
-    get: (target, name, receiver) =>
-      name === 'open'
-        ? () => Promise.reject(new StreamsError('DISK_FULL', 'no room'))
-        : (Reflect.get(target, name, receiver) as unknown),
-  })
+  return {
+    remember: (name, make) => directory.remember(name, make),
+    open: () => Promise.reject(new StreamsError('DISK_FULL', 'no room')),
+    taskIds: () => directory.taskIds(),
+    destroy: (...what) => directory.destroy(...what),
+    path: fileName => directory.path(fileName),
+    close: () => directory.close(),
+    [Symbol.asyncDispose]: () => directory.close(),
+  }
 }
 
 test.each([

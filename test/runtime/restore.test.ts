@@ -1,51 +1,15 @@
 import { expect, test } from 'vitest'
-import type { ProducedRecord, TopicPartition } from '../../src/runtime/ports.ts'
+import type { TopicPartition } from '../../src/runtime/ports.ts'
 import { restoreTask } from '../../src/runtime/restore.ts'
+import { changelog, entry, transaction, watchReads } from './changelog-world.ts'
 import { TaskWorld, words } from './task-world.ts'
 
-const changelog: TopicPartition = { topic: 'app-words-changelog', partition: 0 }
 const input: TopicPartition = { topic: 'in', partition: 0 }
-
-function entry(key: string, value: string | null): ProducedRecord {
-  const bytes = value === null ? null : Buffer.from(value)
-  return { ...changelog, key: Buffer.from(key), value: bytes, headers: [], timestampMs: 0 }
-}
-
-/** One transaction of a former owner; `end` says how it ended, or that it has not. */
-async function transaction(
-  world: TaskWorld,
-  entries: readonly ProducedRecord[],
-  end: 'commit' | 'abort' | 'open',
-): Promise<void> {
-  const { simulation, cluster } = world
-  const transactionalId = simulation.random.uuid()
-  const producer = cluster.createProducer({ transactionalId, transactionTimeoutMs: 10_000 })
-  await simulation.settle(producer.init())
-  await simulation.settle(producer.send(entries))
-  if (end !== 'open') await simulation.settle(producer[end]())
-}
 
 async function read(world: TaskWorld, ...keys: readonly string[]): Promise<unknown[]> {
   const values: unknown[] = []
   for (const key of keys) values.push(await world.stored(key))
   return values
-}
-
-/** Counts what is asked of the changelog from here on: the offsets at which reading begins. */
-function watchReads(world: TaskWorld): number[] {
-  const offsets: number[] = []
-  const { cluster } = world
-  const createFetcher = cluster.createFetcher.bind(cluster)
-  cluster.createFetcher = options => {
-    const fetcher = createFetcher(options)
-    const assign = fetcher.assign.bind(fetcher)
-    fetcher.assign = (at, offset) => {
-      offsets.push(offset)
-      assign(at, offset)
-    }
-    return fetcher
-  }
-  return offsets
 }
 
 test('an empty disk gets what is committed: the last value of each key, without what was deleted', async () => {

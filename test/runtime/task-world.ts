@@ -89,6 +89,11 @@ export class TaskWorld {
     return this.#task!
   }
 
+  /** What the tasks of this world share. */
+  get context(): TaskContext {
+    return this.#context!
+  }
+
   get processing(): TaskProcessing {
     return this.#processing!
   }

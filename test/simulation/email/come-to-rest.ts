@@ -4,8 +4,8 @@ import { isAtRest } from './promises.ts'
 
 /** Retries, doubts and time-outs take their time, but not for ever. */
 const restMaxMs = 300_000
-/** A doubt waits 21 s for late evidence, which may still revise an end. */
-const lateEvidenceMs = 25_000
+/** A doubt waits 21 s for late evidence, which may still revise an end; tasks that are handed over meanwhile wait anew. */
+const lateEvidenceMs = 45_000
 
 /** Everything heals, and everything that was asked for must end. */
 export async function comeToRest(world: EmailWorld): Promise<void> {

@@ -2,6 +2,7 @@ import { emailTopology } from '../../../src/email/email-topology.ts'
 import type { Logger } from '../../../src/log.ts'
 import type { KafkaCluster } from '../../../src/runtime/ports.ts'
 import { Streams } from '../../../src/runtime/streams.ts'
+import type { StreamsOptions } from '../../../src/runtime/streams-options.ts'
 import { SimulatedDisk } from '../../../src/testing/simulated-disk.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
 import type { Simulation } from '../../../src/testing/simulation.ts'
@@ -18,6 +19,7 @@ export interface MachineWorld {
   readonly relayWorld: RelayWorld
   readonly inDoubt: 'hold' | 'resend'
   readonly windowMs: number
+  readonly standbys: Pick<StreamsOptions, 'standbys' | 'acceptableLag'>
   readonly alteration: Alteration
   readonly logOf: (name: string) => Logger
   /** The transaction 1 of an attempt begins. */
@@ -79,7 +81,7 @@ export class EmailMachine {
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,
-      { applicationId, instanceId: this.name },
+      { applicationId, instanceId: this.name, ...this.#world.standbys },
       {
         cluster,
         stateDirectory,

@@ -67,6 +67,8 @@ export class EmailWorld {
       simulation,
       inDoubt,
       windowMs,
+      // Few records are many here: what moves is warmed up in most lives, and moves at once in the others.
+      standbys: { standbys: seed % 2, acceptableLag: seed % 5 === 0 ? 10_000 : 8 },
       alteration,
       relayWorld: {
         relay: this.relay,

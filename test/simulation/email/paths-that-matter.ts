@@ -22,6 +22,7 @@ export const pathsThatMatter: readonly string[] = [
   'broker-unreachable',
   'restore-waits',
   'restored',
+  'standby-promoted',
   'store-corrupted',
   'disk lost',
   'DISK_FULL',
