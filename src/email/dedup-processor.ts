@@ -10,6 +10,7 @@ import type {
 import { contentHash } from './content-hash.ts'
 import {
   type DedupEntry,
+  horizonAt,
   horizonKey,
   isAnswered,
   requestedAheadMaxMs,
@@ -20,11 +21,10 @@ import type { DuplicateRequest } from './duplicate-request.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import {
+  applicationIdHeader,
   type FirstPlace,
   firstPlaceOf,
-  headerNames,
   originHeaders,
-  textHeader,
   traceHeaders,
   traceSeed,
   withHeaders,
@@ -57,6 +57,8 @@ export const dedupChildren = Object.freeze({
 interface Arrival {
   readonly record: RequestRecord
   readonly request: EmailRequested
+  /** The request id. */
+  readonly keyBytes: Buffer
   readonly place: FirstPlace
   readonly identity: string
   /** The task's record time, milliseconds. */
@@ -90,12 +92,13 @@ function processRequest(
   const place = firstPlaceOf(record, context.origin)
   const nowMs = Math.max(context.streamTimeMs, place.timestampMs)
   const horizonMs = advanceHorizon(context, options, nowMs)
-  if (partitionForKey(Buffer.from(request.requestId), context.partitions) !== context.partition) {
-    return reroute(record, place, context)
+  const keyBytes = Buffer.from(request.requestId)
+  if (partitionForKey(keyBytes, context.partitions) !== context.partition) {
+    return reroute(record, keyBytes, place, context)
   }
 
   const identity = identityOf(request)
-  const arrival: Arrival = { record, request, place, identity, nowMs, context }
+  const arrival: Arrival = { record, request, keyBytes, place, identity, nowMs, context }
   const store = context.store(options.store)
   const seen = store.get(identity)
   if (seen?.kind === 'seen' && seen.countedFromMs >= horizonMs) {
@@ -133,13 +136,15 @@ function advanceHorizon(
   const before = entry?.kind === 'horizon' ? entry.horizonMs : -Infinity
   const horizonMs = Math.max(before, nowMs - options.windowMs)
   // Also when it stays where it is: the changelog must not forget it before what was decided by it.
-  store.put(horizonKey, { kind: 'horizon', horizonMs })
+  const same = entry?.kind === 'horizon' && entry.horizonMs === horizonMs
+  store.put(horizonKey, same ? entry : horizonAt(horizonMs))
   return horizonMs
 }
 
 /** To the task that owns the request id. */
 function reroute(
   record: RequestRecord,
+  keyBytes: Buffer,
   place: FirstPlace,
   context: ProcessorContext<DedupOutput>,
 ): void {
@@ -152,7 +157,7 @@ function reroute(
   context.count('requests_rerouted')
   context.forward(
     {
-      ...passedThrough(record),
+      ...passedThrough(record, keyBytes),
       timestampMs: place.timestampMs,
       headers: withHeaders(record.headers, originHeaders(place)),
     },
@@ -216,16 +221,16 @@ function refuse(arrival: Arrival, reason: FailureReason, detail: string): void {
   )
 }
 
-function accept({ record, place, identity, context }: Arrival): void {
+function accept({ record, keyBytes, place, identity, context }: Arrival): void {
   context.count('requests_accepted')
   const ours = [
-    textHeader(headerNames.applicationId, context.applicationId),
+    applicationIdHeader(context.applicationId),
     ...originHeaders(place),
     ...traceHeaders(record.headers, () => traceSeed(identity, place)),
   ]
   context.forward(
     {
-      ...passedThrough(record),
+      ...passedThrough(record, keyBytes),
       timestampMs: place.timestampMs,
       headers: withHeaders(record.headers, ours),
     },
@@ -234,13 +239,13 @@ function accept({ record, place, identity, context }: Arrival): void {
 }
 
 /** Keyed by the request id, whatever the key was; the value's bytes as the producer wrote them, with its schema id. */
-function passedThrough({
-  value,
-  raw,
-}: RequestRecord): Pick<StreamRecord<string, EmailRequested>, 'key' | 'value' | 'raw'> {
+function passedThrough(
+  { value, raw }: RequestRecord,
+  keyBytes: Buffer,
+): Pick<StreamRecord<string, EmailRequested>, 'key' | 'value' | 'raw'> {
   const key = value.requestId
   if (raw === undefined) return { key, value }
-  return { key, value, raw: { key, value, keyBytes: Buffer.from(key), valueBytes: raw.valueBytes } }
+  return { key, value, raw: { key, value, keyBytes, valueBytes: raw.valueBytes } }
 }
 
 /** ISO 8601 where the number is a date, else the number. */

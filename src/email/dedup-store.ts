@@ -32,6 +32,11 @@ export interface Horizon {
 
 export type DedupEntry = SeenRequest | Horizon
 
+/** Frozen, because nearly every record puts the same one again. */
+export function horizonAt(horizonMs: number): Horizon {
+  return Object.freeze({ kind: 'horizon', horizonMs })
+}
+
 /** Its key in the store; an identity always contains a NUL. */
 export const horizonKey = 'horizon'
 
@@ -69,8 +74,7 @@ export const dedupEntrySerde: Serde<DedupEntry> = Object.freeze({
     entry.kind === 'seen' ? encodeSeen(entry) : encodeHorizon(entry),
   deserialize: (bytes: Buffer) => {
     if (bytes[0] === seenTag) return decodeSeen(bytes)
-    if (bytes[0] === horizonTag)
-      return { kind: 'horizon', horizonMs: bytes.readDoubleBE(1) } as const
+    if (bytes[0] === horizonTag) return horizonAt(bytes.readDoubleBE(1))
     throw new StreamsError(
       'STORE_UNREADABLE',
       `a dedup entry of the unknown kind ${bytes[0]}: a newer release wrote this store; run that one`,

@@ -27,7 +27,8 @@ export interface FirstPlace {
 export function withHeaders(
   headers: readonly RecordHeader[],
   ours: readonly RecordHeader[],
-): RecordHeader[] {
+): readonly RecordHeader[] {
+  if (headers.length === 0) return ours
   const names = new Set(ours.map(each => each.key))
   return [...headers.filter(each => !names.has(each.key)), ...ours]
 }
@@ -35,6 +36,19 @@ export function withHeaders(
 export function textHeader(key: string, value: string | number): RecordHeader {
   return { key, value: Buffer.from(String(value)) }
 }
+
+/** The header as `textHeader` makes it. Records in a row say mostly the same: the last header is kept and serves them all. */
+function sharedHeader(key: string): (value: string | number) => RecordHeader {
+  let last: { readonly value: string | number; readonly header: RecordHeader } | undefined
+  return value => {
+    if (last?.value !== value) last = { value, header: textHeader(key, value) }
+    return last.header
+  }
+}
+
+export const applicationIdHeader = sharedHeader(headerNames.applicationId)
+const originPartitionHeader = sharedHeader(headerNames.originPartition)
+const originTimestampHeader = sharedHeader(headerNames.originTimestamp)
 
 /** A non-negative whole number written as decimal text, or undefined. */
 function numberInHeader(headers: readonly RecordHeader[], name: string): number | undefined {
@@ -49,9 +63,9 @@ const originTopicHeader = textHeader(headerNames.originTopic, topicNames.request
 export function originHeaders(place: FirstPlace): RecordHeader[] {
   return [
     originTopicHeader,
-    textHeader(headerNames.originPartition, place.partition),
+    originPartitionHeader(place.partition),
     textHeader(headerNames.originOffset, place.offset),
-    textHeader(headerNames.originTimestamp, place.timestampMs),
+    originTimestampHeader(place.timestampMs),
   ]
 }
 
@@ -88,7 +102,10 @@ const traceparentPattern =
  */
 export function traceHeaders(headers: readonly RecordHeader[], seed: () => string): RecordHeader[] {
   const traceparent = headers.find(each => each.key === headerNames.traceparent)
-  if (traceparentPattern.test(traceparent?.value?.toString('latin1') ?? '')) {
+  if (
+    traceparent !== undefined &&
+    traceparentPattern.test(traceparent.value?.toString('latin1') ?? '')
+  ) {
     return headers.filter(each => each === traceparent || each.key === headerNames.tracestate)
   }
   const digest = hash('sha256', seed(), 'hex')

@@ -4,14 +4,15 @@ import type { ConsumedRecord, ProducedRecord } from './ports.ts'
 export interface CycleMark {
   readonly outputs: number
   readonly bytes: number
-  readonly counts: number
 }
 
 /** What has been produced since the last commit was started; becomes one transaction, together with all tasks' writes and positions. */
 export class Cycle {
   readonly number: number
   readonly outputs: ProducedRecord[] = []
-  readonly #counts: (readonly [name: string, by: number])[] = []
+  readonly #counts = new Map<string, number>()
+  /** Of the record since the last mark: it may be taken back. */
+  readonly #unsettled: { readonly name: string; readonly by: number }[] = []
   bytes = 0
   /** Input records processed in it. */
   records = 0
@@ -31,22 +32,29 @@ export class Cycle {
   }
 
   count(name: string, by: number): void {
-    this.#counts.push([name, by])
+    this.#unsettled.push({ name, by })
   }
 
   get counts(): ReadonlyMap<string, number> {
-    const sums = new Map<string, number>()
-    for (const [name, by] of this.#counts) sums.set(name, (sums.get(name) ?? 0) + by)
-    return sums
+    this.#settle()
+    return this.#counts
   }
 
+  /** Only what comes after the last mark can be taken back. */
   mark(): CycleMark {
-    return { outputs: this.outputs.length, bytes: this.bytes, counts: this.#counts.length }
+    this.#settle()
+    return { outputs: this.outputs.length, bytes: this.bytes }
   }
 
   undoTo(mark: CycleMark): void {
     this.outputs.length = mark.outputs
     this.bytes = mark.bytes
-    this.#counts.length = mark.counts
+    this.#unsettled.length = 0
+  }
+
+  #settle(): void {
+    for (const { name, by } of this.#unsettled)
+      this.#counts.set(name, (this.#counts.get(name) ?? 0) + by)
+    this.#unsettled.length = 0
   }
 }

@@ -61,6 +61,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   put(key: string, value: Value): void {
     assert(value !== undefined, `undefined cannot be put into store '${this.definition.name}'`)
+    if (this.#active.get(key)?.value === value && Object.isFrozen(value)) return
     this.#write(key, { value, bytes: this.definition.value.serialize(value) })
   }
 

@@ -26,6 +26,7 @@ export interface KeyValueStore<Value> {
    * runtime takes back what the record did, reads the key and processes the record again. Right, only slower.
    */
   get(key: string): Value | undefined
+  /** The value is encoded at once. A frozen object must be frozen all through: put again, it is taken for what it was. */
   put(key: string, value: Value): void
   delete(key: string): void
 }

@@ -77,3 +77,12 @@ test('the bytes that are hashed never change, because stores remember what they 
   expect(encodeContent(request)).toEqual(bytes)
   expect(contentHash(request)).toEqual(createHash('sha256').update(bytes).digest('hex'))
 })
+
+test('a mail of any size has a hash of its own', () => {
+  const large = { ...attachment, content: Buffer.alloc(200_000, 1) }
+  const requests = [[], [large], [{ ...large, content: Buffer.alloc(200_000, 2) }], [attachment]]
+
+  const hashes = requests.map(attachments => contentHash(emailRequested({ attachments })))
+
+  expect(new Set(hashes).size).toBe(4)
+})

@@ -118,6 +118,32 @@ describe('reading', () => {
     expect(store.get('b')).toBeUndefined()
   })
 
+  test('a frozen value that is put again is not encoded again, a changed one is', async () => {
+    let encoded = 0
+    const value: Serde<{ count: number }> = {
+      isReady: () => true,
+      prepare: () => Promise.resolve(),
+      serialize: each => {
+        encoded += 1
+        return Buffer.from(String(each.count))
+      },
+      deserialize: bytes => ({ count: Number(bytes.toString()) }),
+    }
+    const store = new OverlaidStore(
+      { name: 'counts', kind: 'memory', value, changelogConfigs: {} },
+      new MemoryStoreBackend(),
+    )
+    const frozen = Object.freeze({ count: 1 })
+    const changing = { count: 1 }
+
+    for (const each of [frozen, frozen, changing]) store.put('a', each)
+    changing.count = 2
+    store.put('a', changing)
+
+    expect(encoded).toBe(3)
+    expect(text(store.freeze())).toEqual([['a', '2']])
+  })
+
   test('undefined is no value', async () => {
     const { store } = await bench()
 
