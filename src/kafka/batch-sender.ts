@@ -4,7 +4,6 @@ import { partitionKey } from '../runtime/ports.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { classify, errorName, handlingOf, toStreamsError, type Handling } from './classify.ts'
 import type { ClusterMetadata } from './cluster-metadata.ts'
-import { encodeRecordBatch } from './encode-record-batch.ts'
 import type { ResolvedKafkaOptions } from './options.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { Sequences } from './sequences.ts'
@@ -56,7 +55,7 @@ export class BatchSender {
     deadlineMs: number,
   ): Promise<void> {
     let open = queues
-    for (let failures = 0; open.length > 0; open = open.filter(queue => queue.head !== undefined)) {
+    for (let failures = 0; open.length > 0; open = open.filter(queue => queue.hasMore)) {
       const refusals = await this.#round(open, identity, deadlineMs)
       if (refusals.length === 0) {
         failures = 0
@@ -113,7 +112,7 @@ export class BatchSender {
     for (const [topic, share] of Map.groupBy(queues, queue => queue.topic)) {
       const partitions = share.map(queue => ({
         partition: queue.partition,
-        batch: this.#encodeHead(queue, identity),
+        batch: this.#sealHead(queue, identity),
       }))
       topics.push({ topic, partitions })
     }
@@ -133,10 +132,9 @@ export class BatchSender {
     return queues.flatMap(queue => this.#settle(queue, byKey.get(partitionKey(queue))))
   }
 
-  #encodeHead(queue: PartitionQueue, { producerId, producerEpoch }: SendIdentity): Buffer {
-    const { from, to } = queue.head!
+  #sealHead(queue: PartitionQueue, { producerId, producerEpoch }: SendIdentity): Buffer {
     const baseSequence = this.#sequences.next(partitionKey(queue))
-    return encodeRecordBatch(queue.records, from, to, { producerId, producerEpoch, baseSequence })
+    return queue.sealHead({ producerId, producerEpoch, baseSequence })
   }
 
   #settle(queue: PartitionQueue, answer: ProducedPartition | undefined): Refusal[] {
@@ -150,9 +148,7 @@ export class BatchSender {
       if (handling === 'RECORD_TOO_LARGE' && queue.halve()) return []
       return [{ queue, name, handling, cause: answer.errorMessage ?? undefined }]
     }
-    const { from, to } = queue.head!
-    this.#sequences.advance(partitionKey(queue), to - from)
-    queue.acknowledge(answer.baseOffset)
+    this.#sequences.advance(partitionKey(queue), queue.acknowledge(answer.baseOffset))
     return []
   }
 }

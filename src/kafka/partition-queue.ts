@@ -1,49 +1,49 @@
-import type { ProducedRange, ProducedRecord } from '../runtime/ports.ts'
-import { recordBytesMax } from './encode-record-batch.ts'
+import type { GatheredRecords, ProducedRange, ProducedRecord } from '../runtime/ports.ts'
+import { type BatchIdentity, RecordBatchWriter, recordBytesMax } from './record-batch-writer.ts'
 
-/** A stretch of one partition's records that makes one batch. */
-export interface BatchRange {
-  readonly from: number
-  readonly to: number
-}
+/** Below the 1 MiB that a broker takes by default. */
+export const batchBytesMax = 900_000
 
-/** The records of one `send` for one partition, in order, cut into batches that a broker takes. */
+/** The records of one `send` for one partition, in order, as batches that a broker takes. */
 export class PartitionQueue {
   readonly topic: string
   readonly partition: number
-  readonly records: ProducedRecord[] = []
-  readonly #ranges: BatchRange[] = []
-  #cutAt = 0
-  #bytes = 0
+  readonly #bytesMax: number
+  readonly #batches: RecordBatchWriter[] = []
   #firstOffset: number | undefined
   #lastOffset = -1
 
-  constructor(topic: string, partition: number) {
+  constructor(topic: string, partition: number, bytesMax: number) {
     this.topic = topic
     this.partition = partition
+    this.#bytesMax = bytesMax
   }
 
-  add(record: ProducedRecord, batchBytesMax: number): void {
-    const bytes = recordBytesMax(record)
-    if (this.records.length > this.#cutAt && this.#bytes + bytes > batchBytesMax) this.#cut()
-    this.records.push(record)
-    this.#bytes += bytes
+  add(record: ProducedRecord): void {
+    let last = this.#batches.at(-1)
+    if (last === undefined || last.byteLength + recordBytesMax(record) > this.#bytesMax) {
+      last = new RecordBatchWriter()
+      this.#batches.push(last)
+    }
+    last.add(record)
   }
 
-  /** Nothing is added any more. */
-  seal(): void {
-    if (this.records.length > this.#cutAt) this.#cut()
+  /** False when everything has been written. */
+  get hasMore(): boolean {
+    return this.#batches.length > 0
   }
 
-  /** The batch that is to be written next; undefined when all are. */
-  get head(): BatchRange | undefined {
-    return this.#ranges[0]
+  /** The batch that is to be written next. */
+  sealHead(identity: BatchIdentity): Buffer {
+    return this.#batches[0]!.seal(identity)
   }
 
-  acknowledge(baseOffset: number): void {
-    const { from, to } = this.#ranges.shift()!
+  /** The broker has the first batch; returns the records of it. */
+  acknowledge(baseOffset: number): number {
+    const { count } = this.#batches.shift()!
     this.#firstOffset ??= baseOffset
-    this.#lastOffset = baseOffset + (to - from) - 1
+    this.#lastOffset = baseOffset + count - 1
+    return count
   }
 
   /** Where all of it stands; known once every batch is acknowledged. */
@@ -54,39 +54,34 @@ export class PartitionQueue {
 
   /** Cuts the refused batch in two. False when it is a single record. */
   halve(): boolean {
-    const { from, to } = this.#ranges[0]!
-    if (to - from < 2) return false
-    const middle = from + Math.floor((to - from) / 2)
-    this.#ranges.splice(0, 1, { from, to: middle }, { from: middle, to })
+    const head = this.#batches[0]!
+    if (head.count < 2) return false
+    this.#batches.splice(0, 1, ...head.halves())
     return true
-  }
-
-  #cut(): void {
-    this.#ranges.push({ from: this.#cutAt, to: this.records.length })
-    this.#cutAt = this.records.length
-    this.#bytes = 0
   }
 }
 
-/** One queue for each partition, in order of first appearance. */
-export function queuesByPartition(
-  records: readonly ProducedRecord[],
-  batchBytesMax: number,
-): readonly PartitionQueue[] {
+/** One queue for each partition, in order of first appearance: the form in which records wait for their transaction. */
+export class PartitionQueues implements GatheredRecords {
+  readonly queues: PartitionQueue[] = []
   // Two plain maps: a joined key would cost a string for every record.
-  const topics = new Map<string, Map<number, PartitionQueue>>()
-  const queues: PartitionQueue[] = []
-  for (const record of records) {
-    let partitions = topics.get(record.topic)
-    if (partitions === undefined) topics.set(record.topic, (partitions = new Map()))
-    let queue = partitions.get(record.partition)
-    if (queue === undefined) {
-      queue = new PartitionQueue(record.topic, record.partition)
-      partitions.set(record.partition, queue)
-      queues.push(queue)
-    }
-    queue.add(record, batchBytesMax)
+  readonly #topics = new Map<string, Map<number, PartitionQueue>>()
+  readonly #bytesMax: number
+
+  constructor(bytesMax = batchBytesMax) {
+    this.#bytesMax = bytesMax
   }
-  for (const queue of queues) queue.seal()
-  return queues
+
+  add(record: ProducedRecord): void {
+    const { topic, partition } = record
+    let partitions = this.#topics.get(topic)
+    if (partitions === undefined) this.#topics.set(topic, (partitions = new Map()))
+    let queue = partitions.get(partition)
+    if (queue === undefined) {
+      queue = new PartitionQueue(topic, partition, this.#bytesMax)
+      partitions.set(partition, queue)
+      this.queues.push(queue)
+    }
+    queue.add(record)
+  }
 }

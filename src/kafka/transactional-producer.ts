@@ -1,5 +1,6 @@
 import { StreamsError, errorCodeOf } from '../errors.ts'
 import type {
+  GatheredRecords,
   GroupGeneration,
   OffsetToCommit,
   ProducedRange,
@@ -11,7 +12,7 @@ import { BatchSender } from './batch-sender.ts'
 import { BrokerConnections } from './broker-connections.ts'
 import { ClusterMetadata } from './cluster-metadata.ts'
 import type { ResolvedKafkaOptions } from './options.ts'
-import { queuesByPartition } from './partition-queue.ts'
+import { PartitionQueues } from './partition-queue.ts'
 import { Sequences } from './sequences.ts'
 import { TransactionRequests, noIdentity } from './transaction-requests.ts'
 
@@ -20,9 +21,6 @@ import { TransactionRequests, noIdentity } from './transaction-requests.ts'
  * `init` helps.
  */
 type State = 'new' | 'idle' | 'open' | 'failed' | 'fenced' | 'closed'
-
-/** Below the 1 MiB that a broker takes by default, with room for what is counted too little. */
-const batchBytesMax = 900_000
 
 /**
  * `TransactionalProducer` over the wire: version 2 of the protocol (KIP-890) where the cluster has finalized it, else
@@ -73,11 +71,21 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]> {
+    const gathered = this.gather()
+    for (const record of records) gathered.add(record)
+    return this.sendGathered(gathered)
+  }
+
+  gather(): PartitionQueues {
+    return new PartitionQueues()
+  }
+
+  sendGathered(gathered: GatheredRecords): Promise<readonly ProducedRange[]> {
     return this.#exclusively(async () => {
       this.#mustBeUsable()
-      if (records.length === 0) return []
+      const { queues } = gathered as PartitionQueues
+      if (queues.length === 0) return []
       this.#begin()
-      const queues = queuesByPartition(records, batchBytesMax)
       await this.#requests.announcePartitions(queues, this.#deadlineMs)
       const { transactionalId } = this.#producer
       const { identity, version2 } = this.#requests

@@ -12,6 +12,7 @@ import { changelogMarks, type FrozenTask, positionAfter, type Task } from './tas
 
 /** A cycle on its way: nothing of it changes any more. */
 export interface FrozenCycle {
+  /** Its gathered records include the tasks' changelogs. */
   readonly cycle: Cycle
   readonly tasks: readonly FrozenTask[]
   /** At least one, unless no task is owned: the fence. */
@@ -42,7 +43,7 @@ export async function commitCycle(
     'offsets fence the cycle: one that consumed nothing commits a position again',
   )
 
-  const ranges = await producer.send([...cycle.outputs, ...tasks.flatMap(task => task.changelog)])
+  const ranges = await producer.sendGathered(cycle.gathered)
   if (offsets.length > 0) await producer.addOffsets(remembering(frozen, ranges), generation)
   await producer.commit()
 

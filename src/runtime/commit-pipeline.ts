@@ -46,7 +46,7 @@ const idleCommitMs = 5000
 /** The active cycle, and at most one that commits while the next one is filled. */
 export class CommitPipeline {
   readonly #options: CommitPipelineOptions
-  #active = new Cycle(1)
+  #active: Cycle
   #evidence: JournalEvidence[] = []
   /** Undefined while nothing commits. */
   #committing: Committing | undefined
@@ -54,6 +54,7 @@ export class CommitPipeline {
 
   constructor(options: CommitPipelineOptions) {
     this.#options = options
+    this.#active = this.#newCycle(1)
   }
 
   get active(): Cycle {
@@ -95,7 +96,7 @@ export class CommitPipeline {
   hasContent(tasks: readonly Task[]): boolean {
     return (
       this.#active.records > 0 ||
-      this.#active.outputs.length > 0 ||
+      this.#active.hasOutputs ||
       this.#evidence.length > 0 ||
       tasks.some(task => task.hasWrites)
     )
@@ -123,12 +124,12 @@ export class CommitPipeline {
     const { clock, incarnation } = this.#options
     const moment = momentOf(clock)
     const cycle = this.#active
-    this.#active = new Cycle(cycle.number + 1)
+    this.#active = this.#newCycle(cycle.number + 1)
     const evidence = this.#evidence
     this.#evidence = []
     for (const each of evidence) cycle.produce(evidenceRecord(each, moment.wallMs))
     const metadata = `${incarnation}:${cycle.number}`
-    const frozen = tasks.map(task => task.freeze(metadata, moment.wallMs))
+    const frozen = tasks.map(task => task.freeze(metadata, moment.wallMs, cycle.gathered))
     for (const task of tasks) task.freezeEngines(moment)
     const consumed = frozen.flatMap(each => each.offsets)
     const [first] = tasks
@@ -193,16 +194,19 @@ export class CommitPipeline {
     this.#committing = undefined
     // Published twice it says the same; not at all it would be lost.
     if (committing) this.#evidence.push(...committing.evidence)
-    this.#active = new Cycle(this.#active.number + 1)
+    this.#active = this.#newCycle(this.#active.number + 1)
     for (const task of tasks) task.fail()
+  }
+
+  #newCycle(number: number): Cycle {
+    return new Cycle(number, this.#options.producer.gather())
   }
 
   #countCommitted(cycle: Cycle): void {
     const { metrics } = this.#options
     for (const [name, by] of cycle.counts) metrics.custom(name).inc(by)
-    const byTopic = new Map<string, number>()
-    for (const { topic } of cycle.outputs) byTopic.set(topic, (byTopic.get(topic) ?? 0) + 1)
-    for (const [topic, count] of byTopic) metrics.recordsOut.labels({ topic }).inc(count)
+    for (const [topic, count] of cycle.outputsByTopic)
+      metrics.recordsOut.labels({ topic }).inc(count)
   }
 }
 

@@ -1,18 +1,22 @@
-import type { ConsumedRecord, ProducedRecord } from './ports.ts'
+import type { ConsumedRecord, GatheredRecords, ProducedRecord } from './ports.ts'
 
 /** Where a record's work began, to take it back. */
 export interface CycleMark {
-  readonly outputs: number
   readonly bytes: number
 }
 
-/** What has been produced since the last commit was started; becomes one transaction, together with all tasks' writes and positions. */
+/**
+ * What has been produced since the last commit was started; becomes one transaction, together with all tasks' writes and positions.
+ * What came before the last mark is settled: it is gathered in the form in which it will travel, and added up.
+ */
 export class Cycle {
   readonly number: number
-  readonly outputs: ProducedRecord[] = []
+  readonly #gathered: GatheredRecords
   readonly #counts = new Map<string, number>()
-  /** Of the record since the last mark: it may be taken back. */
-  readonly #unsettled: { readonly name: string; readonly by: number }[] = []
+  readonly #outputsByTopic = new Map<string, number>()
+  /** Since the last mark: these may be taken back. */
+  readonly #openOutputs: ProducedRecord[] = []
+  readonly #openCounts: { readonly name: string; readonly by: number }[] = []
   bytes = 0
   /** Input records processed in it. */
   records = 0
@@ -21,18 +25,23 @@ export class Cycle {
   /** Monotonic time of its first content. */
   beganMs: number | undefined
 
-  constructor(number: number) {
+  constructor(number: number, gathered: GatheredRecords) {
     this.number = number
+    this.#gathered = gathered
   }
 
   produce(record: ProducedRecord): void {
-    this.outputs.push(record)
+    this.#openOutputs.push(record)
     // 70: headers, lengths and offsets of a record, roughly. The bound is about memory, not about the wire.
     this.bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + 70
   }
 
   count(name: string, by: number): void {
-    this.#unsettled.push({ name, by })
+    this.#openCounts.push({ name, by })
+  }
+
+  get hasOutputs(): boolean {
+    return this.#openOutputs.length > 0 || this.#outputsByTopic.size > 0
   }
 
   get counts(): ReadonlyMap<string, number> {
@@ -40,21 +49,40 @@ export class Cycle {
     return this.#counts
   }
 
-  /** Only what comes after the last mark can be taken back. */
-  mark(): CycleMark {
+  get outputsByTopic(): ReadonlyMap<string, number> {
     this.#settle()
-    return { outputs: this.outputs.length, bytes: this.bytes }
+    return this.#outputsByTopic
   }
 
+  /** Everything produced, for the transaction; what a store has written is added to it. */
+  get gathered(): GatheredRecords {
+    this.#settle()
+    return this.#gathered
+  }
+
+  mark(): CycleMark {
+    this.#settle()
+    return { bytes: this.bytes }
+  }
+
+  /** To the last mark, and to no other. */
   undoTo(mark: CycleMark): void {
-    this.outputs.length = mark.outputs
     this.bytes = mark.bytes
-    this.#unsettled.length = 0
+    this.#openOutputs.length = 0
+    this.#openCounts.length = 0
   }
 
   #settle(): void {
-    for (const { name, by } of this.#unsettled)
-      this.#counts.set(name, (this.#counts.get(name) ?? 0) + by)
-    this.#unsettled.length = 0
+    for (const record of this.#openOutputs) {
+      this.#gathered.add(record)
+      add(this.#outputsByTopic, record.topic, 1)
+    }
+    for (const { name, by } of this.#openCounts) add(this.#counts, name, by)
+    this.#openOutputs.length = 0
+    this.#openCounts.length = 0
   }
+}
+
+function add(sums: Map<string, number>, name: string, by: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + by)
 }

@@ -97,6 +97,12 @@ export interface ProducedRange extends TopicPartition {
   readonly lastOffset: number
 }
 
+/** Records that wait for one `sendGathered`, in the form in which they will travel. */
+export interface GatheredRecords {
+  /** The record's bytes may be used for something else afterwards. */
+  add(record: ProducedRecord): void
+}
+
 /**
  * One transactional id. Calls are strictly sequential: a second call before the first has settled is a bug and throws
  * INTERNAL. The transaction begins lazily with the first `send` or `addOffsets`; `commit` and `abort` without one do nothing.
@@ -113,6 +119,9 @@ export interface TransactionalProducer extends AsyncDisposable {
   init(): Promise<void>
   /** Splits by leader and by size; keeps the order within a partition. Resolves once all replicas in sync have it. */
   send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]>
+  /** For records that come little by little: nothing is sent yet, and no transaction begins. Of this producer, for one `sendGathered`. */
+  gather(): GatheredRecords
+  sendGathered(records: GatheredRecords): Promise<readonly ProducedRange[]>
   /** One request for all partitions, fenced by the generation. */
   addOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void>
   commit(): Promise<void>

@@ -13,9 +13,10 @@ import { toDeadLetters } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
 import type {
   FetchedBatch,
+  GatheredRecords,
+  Header,
   OffsetToCommit,
   ProducedRange,
-  ProducedRecord,
   TopicPartition,
 } from './ports.ts'
 import { positionKey, positionsStore, storeDefinitionsOf } from './positions.ts'
@@ -37,6 +38,8 @@ const transitions: Readonly<Record<TaskState, readonly TaskState[]>> = {
   closed: [],
 }
 
+const noHeaders: readonly Header[] = Object.freeze([])
+
 /** One store's share of a cycle. */
 export interface FrozenStore {
   readonly store: TaskStore
@@ -47,7 +50,6 @@ export interface FrozenStore {
 export interface FrozenTask {
   readonly task: Task
   readonly stores: readonly FrozenStore[]
-  readonly changelog: readonly ProducedRecord[]
   readonly offsets: readonly OffsetToCommit[]
 }
 
@@ -218,25 +220,25 @@ export class Task {
 
   // ------------------------------------------------------------ the cycle
 
-  /** Hands over everything of the active cycle; the next one begins. */
-  freeze(metadata: string, nowMs: number): FrozenTask {
+  /** Hands over everything of the active cycle, its changelog among the gathered records; the next one begins. */
+  freeze(metadata: string, nowMs: number, gathered: GatheredRecords): FrozenTask {
     const stores = [...this.stores.values()].map(store => ({
       store,
       writes: store.overlaid.freeze(),
     }))
     const offsets = [...this.#progressed].map(topic => this.#offset(topic, metadata))
     this.#progressed = new Set()
-    const changelog = stores.flatMap(({ store, writes }) =>
-      writes.map(({ key, value }): ProducedRecord => ({
-        topic: store.changelogTopic,
-        partition: this.partition,
-        key: Buffer.from(key),
-        value,
-        headers: [],
-        timestampMs: nowMs,
-      })),
-    )
-    return { task: this, stores, changelog, offsets }
+    for (const { store, writes } of stores)
+      for (const { key, value } of writes)
+        gathered.add({
+          topic: store.changelogTopic,
+          partition: this.partition,
+          key: Buffer.from(key),
+          value,
+          headers: noHeaders,
+          timestampMs: nowMs,
+        })
+    return { task: this, stores, offsets }
   }
 
   /** An owned position, committed again: fences a cycle that consumed nothing. */

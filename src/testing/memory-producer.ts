@@ -1,5 +1,6 @@
 import { StreamsError } from '../errors.ts'
 import {
+  type GatheredRecords,
   type GroupGeneration,
   type OffsetToCommit,
   partitionKey,
@@ -9,6 +10,7 @@ import {
   type TopicPartition,
   type TransactionalProducer,
 } from '../runtime/ports.ts'
+import { RecordList } from '../runtime/record-list.ts'
 import type { MemoryBroker } from './memory-broker.ts'
 import { sizeOf } from './partition-log.ts'
 import {
@@ -75,6 +77,14 @@ export class MemoryProducer implements TransactionalProducer {
         throw outcome.reason
       })
     })
+  }
+
+  gather(): RecordList {
+    return new RecordList()
+  }
+
+  sendGathered(gathered: GatheredRecords): Promise<readonly ProducedRange[]> {
+    return this.send((gathered as RecordList).records)
   }
 
   addOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void> {

@@ -10,6 +10,7 @@ import { schemaText } from '../../src/email/schemas.ts'
 import { StreamsError, type ErrorCode } from '../../src/errors.ts'
 import { seededRandom } from '../../src/random.ts'
 import type {
+  GatheredRecords,
   ProducedRange,
   ProducedRecord,
   TransactionalProducer,
@@ -38,6 +39,14 @@ class RecordingProducer implements TransactionalProducer {
   async send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]> {
     this.#open = [...this.#open, ...records]
     return []
+  }
+
+  gather(): GatheredRecords {
+    throw new Error('send knows its records')
+  }
+
+  async sendGathered(): Promise<readonly ProducedRange[]> {
+    throw new Error('send knows its records')
   }
 
   async addOffsets(): Promise<void> {

@@ -1,42 +1,89 @@
 import { describe, expect, test } from 'vitest'
-import { queuesByPartition, type PartitionQueue } from '../../src/kafka/partition-queue.ts'
+import { committedRecords } from '../../src/kafka/committed-records.ts'
+import { type PartitionQueue, PartitionQueues } from '../../src/kafka/partition-queue.ts'
 import { Sequences } from '../../src/kafka/sequences.ts'
+import type { ProducedRecord } from '../../src/runtime/ports.ts'
 import { recordOf } from './record-batches.ts'
 
-function drain(queue: PartitionQueue): number[] {
-  const sizes: number[] = []
-  for (let offset = 0; queue.head !== undefined;) {
-    const size = queue.head.to - queue.head.from
-    sizes.push(size)
-    queue.acknowledge(offset)
-    offset += size
-  }
-  return sizes
+const identity = { producerId: 7n, producerEpoch: 3, baseSequence: 0 }
+
+function queuesOf(records: readonly ProducedRecord[], bytesMax: number): PartitionQueues {
+  const queues = new PartitionQueues(bytesMax)
+  for (const record of records) queues.add(record)
+  return queues
 }
 
-const ten = Array.from({ length: 10 }, (_, index) => recordOf(`value ${index}`.padEnd(100)))
+/** What a broker would read, batch by batch. */
+function drain(queue: PartitionQueue) {
+  const batches = []
+  for (let offset = 0; queue.hasMore;) {
+    const batch = queue.sealHead(identity)
+    const { records } = committedRecords({ topic: 't', partition: 0 }, batch, [], 0)
+    batches.push(records)
+    offset += queue.acknowledge(offset)
+  }
+  return batches
+}
+
+const ten = Array.from({ length: 10 }, (_, index) =>
+  recordOf(`value ${index}`.padEnd(100), { timestampMs: 1000 + index * 1_000_000 }),
+)
 
 describe('batches of one partition', () => {
   test('hold as much as fits, in order', () => {
-    const [queue] = queuesByPartition(ten, 1000)
+    const [queue] = queuesOf(ten, 1000).queues
 
-    expect(drain(queue!)).toEqual([4, 4, 2])
+    expect(drain(queue!).map(each => each.length)).toEqual([4, 4, 2])
     expect(queue!.range()).toEqual({ topic: 't', partition: 0, firstOffset: 0, lastOffset: 9 })
   })
 
   test('hold one record at least, however large', () => {
-    const [queue] = queuesByPartition(ten.slice(0, 3), 1)
+    const [queue] = queuesOf(ten.slice(0, 3), 1).queues
 
-    expect(drain(queue!)).toEqual([1, 1, 1])
+    expect(drain(queue!).map(each => each.length)).toEqual([1, 1, 1])
   })
 
-  test('are halved when the broker refuses them, down to one record', () => {
-    const [queue] = queuesByPartition(ten.slice(0, 3), 10_000)
+  test('are halved when the broker refuses them, down to one record, and lose nothing by it', () => {
+    const headers = [
+      { key: 'schlüssel', value: Buffer.from('wert') },
+      { key: 'none', value: null },
+    ]
+    const records = [
+      { ...ten[0]!, headers },
+      { ...ten[1]!, key: null },
+      { ...ten[2]!, value: null },
+    ]
+    const [queue] = queuesOf(records, 10_000).queues
 
     const halved = [queue!.halve(), queue!.halve()]
 
     expect(halved).toEqual([true, false])
-    expect(drain(queue!)).toEqual([1, 2])
+    const batches = drain(queue!)
+    expect(batches.map(each => each.length)).toEqual([1, 2])
+    expect(batches.flat()).toMatchObject(
+      records.map(({ key, value, headers: kept, timestampMs }) => ({
+        key,
+        value,
+        headers: kept,
+        timestampMs,
+      })),
+    )
+  })
+
+  test('say the same as often as they are asked: what is sent again is what was sent', () => {
+    const [queue] = queuesOf(ten, 10_000).queues
+
+    const first = Buffer.from(queue!.sealHead(identity))
+
+    expect(queue!.sealHead(identity)).toEqual(first)
+  })
+
+  test('keep the bytes of a record as they were when it was added', () => {
+    const value = Buffer.from('as it was')
+    const queues = queuesOf([{ ...ten[0]!, value }], 1000)
+    value.fill(0)
+
+    expect(drain(queues.queues[0]!)[0]![0]!.value).toEqual(Buffer.from('as it was'))
   })
 
   test('of several partitions and topics do not mix', () => {
@@ -47,13 +94,15 @@ describe('batches of one partition', () => {
       recordOf('d'),
     ]
 
-    const queues = queuesByPartition(records, 1000)
+    const { queues } = queuesOf(records, 1000)
 
-    expect(queues.map(queue => [queue.topic, queue.partition, queue.records.length])).toEqual([
-      ['t', 0, 2],
-      ['t', 1, 1],
-      ['u', 0, 1],
-    ])
+    expect(queues.map(queue => [queue.topic, queue.partition, drain(queue).flat().length])).toEqual(
+      [
+        ['t', 0, 2],
+        ['t', 1, 1],
+        ['u', 0, 1],
+      ],
+    )
   })
 })
 

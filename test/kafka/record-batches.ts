@@ -1,5 +1,5 @@
 import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka'
-import { encodeRecordBatch } from '../../src/kafka/encode-record-batch.ts'
+import { RecordBatchWriter } from '../../src/kafka/record-batch-writer.ts'
 import { batchLayout } from '../../src/kafka/record-batch-format.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 
@@ -28,7 +28,9 @@ export function recordOf(value: string | null, more: Partial<ProducedRecord> = {
 export function batchOf(records: readonly ProducedRecord[], fields: BatchFields): Buffer {
   const { baseOffset, producerId = -1, attributes = 0, maxTimestampMs } = fields
   const identity = { producerId: BigInt(producerId), producerEpoch: 0, baseSequence: 0 }
-  let batch = Buffer.from(encodeRecordBatch(records, 0, records.length, identity))
+  const writer = new RecordBatchWriter()
+  for (const record of records) writer.add(record)
+  let batch = Buffer.from(writer.seal(identity))
   const compression = compressionsAlgorithmsByBitmask[attributes & 7]
   if ((attributes & 7) !== 0 && compression !== undefined) {
     const packed = compression.compressSync(batch.subarray(batchLayout.records))

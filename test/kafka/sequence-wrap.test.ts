@@ -5,7 +5,7 @@ import { BatchSender } from '../../src/kafka/batch-sender.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import { ClusterMetadata } from '../../src/kafka/cluster-metadata.ts'
 import { resolveKafkaOptions } from '../../src/kafka/options.ts'
-import { queuesByPartition } from '../../src/kafka/partition-queue.ts'
+import { PartitionQueues } from '../../src/kafka/partition-queue.ts'
 import { Sequences } from '../../src/kafka/sequences.ts'
 import { TransactionRequests, noIdentity } from '../../src/kafka/transaction-requests.ts'
 import { silentLogger } from '../../src/log.ts'
@@ -39,10 +39,9 @@ test('a broker follows a sequence over its end', async () => {
   sequences.advance(`${scene.topic}/0`, 2 ** 31 - 2)
 
   for (const values of [['a', 'b', 'c'], ['d'], ['e', 'f']]) {
-    const queues = queuesByPartition(
-      values.map(value => scene.record(value)),
-      900_000,
-    )
+    const gathered = new PartitionQueues()
+    for (const value of values) gathered.add(scene.record(value))
+    const { queues } = gathered
     await requests.announcePartitions(queues, deadlineMs)
     const identity = { transactionalId: scene.topic, version2: false, ...requests.identity }
     await sender.send(queues, identity, deadlineMs)

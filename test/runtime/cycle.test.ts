@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Cycle } from '../../src/runtime/cycle.ts'
+import { RecordList } from '../../src/runtime/record-list.ts'
 
 const record = (value: string) => ({
   topic: 'out',
@@ -11,7 +12,8 @@ const record = (value: string) => ({
 })
 
 test('what a record produced and counted is taken back to its mark, and nothing else', () => {
-  const cycle = new Cycle(1)
+  const gathered = new RecordList()
+  const cycle = new Cycle(1, gathered)
   cycle.produce(record('first'))
   cycle.count('seen', 1)
   const bytes = cycle.bytes
@@ -22,13 +24,15 @@ test('what a record produced and counted is taken back to its mark, and nothing 
   cycle.count('lost', 1)
   cycle.undoTo(mark)
 
-  expect(cycle.outputs.map(each => String(each.value))).toEqual(['first'])
+  expect(cycle.gathered).toBe(gathered)
+  expect(gathered.records.map(each => String(each.value))).toEqual(['first'])
+  expect([...cycle.outputsByTopic]).toEqual([['out', 1]])
   expect(cycle.bytes).toBe(bytes)
   expect([...cycle.counts]).toEqual([['seen', 1]])
 })
 
 test('counts of one name add up', () => {
-  const cycle = new Cycle(1)
+  const cycle = new Cycle(1, new RecordList())
 
   cycle.count('seen', 1)
   cycle.count('seen', 2)
@@ -37,7 +41,7 @@ test('counts of one name add up', () => {
 })
 
 test('records without key and value take room too', () => {
-  const cycle = new Cycle(1)
+  const cycle = new Cycle(1, new RecordList())
 
   cycle.produce({ ...record(''), value: null })
 

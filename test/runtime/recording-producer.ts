@@ -1,4 +1,5 @@
 import type {
+  GatheredRecords,
   GroupGeneration,
   OffsetToCommit,
   ProducedRange,
@@ -6,6 +7,7 @@ import type {
   TransactionalProducer,
 } from '../../src/runtime/ports.ts'
 import { partitionKey } from '../../src/runtime/ports.ts'
+import { RecordList } from '../../src/runtime/record-list.ts'
 
 type Step = 'init' | 'send' | 'addOffsets' | 'commit' | 'abort' | 'close'
 
@@ -32,6 +34,14 @@ export class RecordingProducer implements TransactionalProducer {
       this.#ends.set(key, lastOffset + 1)
       return { topic: first!.topic, partition: first!.partition, firstOffset, lastOffset }
     })
+  }
+
+  gather(): GatheredRecords {
+    return new RecordList()
+  }
+
+  sendGathered(gathered: GatheredRecords): Promise<readonly ProducedRange[]> {
+    return this.send((gathered as RecordList).records)
   }
 
   async addOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void> {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { StreamsError } from '../../src/errors.ts'
 import type { Serde } from '../../src/serde.ts'
+import { RecordList } from '../../src/runtime/record-list.ts'
 import { type Text, type TextContext, TaskWorld, words } from './task-world.ts'
 
 /** Says each word once. */
@@ -126,10 +127,10 @@ test('positions follow the records, a batch at a time', async () => {
   world.feed(['a', 'b', 'c'])
 
   await world.simulation.settle(world.processing.processSome(2))
-  const half = world.task.freeze('test:1', 0)
+  const half = world.task.freeze('test:1', 0, new RecordList())
   world.task.retire()
   await world.processAll()
-  const whole = world.task.freeze('test:2', 0)
+  const whole = world.task.freeze('test:2', 0, new RecordList())
 
   expect(half.offsets.map(each => each.offset)).toEqual([2])
   expect(whole.offsets.map(each => each.offset)).toEqual([3])

@@ -4,6 +4,7 @@ import { applyToDisk } from '../../src/runtime/commit-cycle.ts'
 import { Cycle } from '../../src/runtime/cycle.ts'
 import { Instances } from '../../src/runtime/instances.ts'
 import type { ConsumedRecord, ProducedRecord } from '../../src/runtime/ports.ts'
+import { RecordList } from '../../src/runtime/record-list.ts'
 import { prepareTopics } from '../../src/runtime/internal-topics.ts'
 import { restoreTask } from '../../src/runtime/restore.ts'
 import { noProcessingMarks } from '../../src/runtime/processing-marks.ts'
@@ -63,7 +64,8 @@ export class TaskWorld {
   #context: TaskContext | undefined
   #task: Task | undefined
   #processing: TaskProcessing | undefined
-  cycle = new Cycle(1)
+  #gathered = new RecordList()
+  cycle = new Cycle(1, this.#gathered)
 
   private constructor(options: TaskWorldOptions) {
     this.topology = topologyOf(options)
@@ -133,24 +135,27 @@ export class TaskWorld {
   }
 
   outputs(name: string): ProducedRecord[] {
-    return this.cycle.outputs.filter(each => each.topic === name)
+    void this.cycle.gathered
+    return this.#gathered.records.filter(each => each.topic === name)
   }
 
   /** The active cycle is committed: changelog, the group's offsets, the disk. Its outputs go nowhere. */
   async commit(): Promise<void> {
     const { simulation, cluster, task } = this
-    const frozen = task.freeze('test:1', 0)
+    const changelog = new RecordList()
+    const frozen = task.freeze('test:1', 0, changelog)
     const transactionalId = simulation.random.uuid()
     const producer = cluster.createProducer({ transactionalId, transactionTimeoutMs: 10_000 })
     await simulation.settle(producer.init())
-    const ranges = await simulation.settle(producer.send(frozen.changelog))
+    const ranges = await simulation.settle(producer.send(changelog.records))
     await simulation.settle(producer.commit())
     simulation.broker.group('app').offsets.set(frozen.offsets)
     const generation = { groupId: 'app', memberId: '', generationId: 1, groupInstanceId: null }
     const cycle = { cycle: this.cycle, tasks: [frozen], offsets: frozen.offsets, generation }
     await simulation.settle(applyToDisk(cycle, ranges))
     task.retire()
-    this.cycle = new Cycle(this.cycle.number + 1)
+    this.#gathered = new RecordList()
+    this.cycle = new Cycle(this.cycle.number + 1, this.#gathered)
   }
 
   /** The process ends and another one starts; `withDisk` says whether it finds the disk. */

@@ -1,12 +1,14 @@
 import type { Delivery } from '../../../src/effects/delivery.ts'
 import { deliverySerde } from '../../../src/effects/outbox.ts'
 import type {
+  GatheredRecords,
   GroupGeneration,
   OffsetToCommit,
   ProducedRange,
   ProducedRecord,
   TransactionalProducer,
 } from '../../../src/runtime/ports.ts'
+import { RecordList } from '../../../src/runtime/record-list.ts'
 
 /** Passes every call on, and tells of the attempts whose transaction 1 begins. */
 export class ObservedProducer implements TransactionalProducer {
@@ -35,6 +37,14 @@ export class ObservedProducer implements TransactionalProducer {
       if (delivery.state.kind === 'attempting') this.#onAttempt(delivery)
     }
     return this.#inner.send(records)
+  }
+
+  gather(): GatheredRecords {
+    return new RecordList()
+  }
+
+  sendGathered(gathered: GatheredRecords): Promise<readonly ProducedRange[]> {
+    return this.send((gathered as RecordList).records)
   }
 
   addOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void> {
