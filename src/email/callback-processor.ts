@@ -22,7 +22,7 @@ import {
   type WaitingDuplicate,
   waitingKey,
 } from './outcome-store.ts'
-import { traceHeaders } from './record-headers.ts'
+import { traceHeaders } from './trace-headers.ts'
 import type { CallbackOutcome, EmailCallback, EmailFailed, EmailSent } from './records.ts'
 import { topicNames } from './topic-names.ts'
 

@@ -25,12 +25,11 @@ import {
   type FirstPlace,
   firstPlaceOf,
   originHeaders,
-  traceHeaders,
-  traceSeed,
   withHeaders,
 } from './record-headers.ts'
 import type { EmailFailed, EmailRequested, FailureReason } from './records.ts'
 import { topicNames } from './topic-names.ts'
+import { traceHeaders, traceSeed } from './trace-headers.ts'
 import { invalidities } from './validate.ts'
 
 export type RequestRecord = StreamRecord<Buffer | string | null, EmailRequested>

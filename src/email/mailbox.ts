@@ -7,6 +7,12 @@ const dotString = new RegExp(`^${atom}(?:\\.${atom})*$`, 'u')
 const quotedString = new RegExp(String.raw`^"(?:[ !#-\[\]-~]|\\[ -~]|${beyondAscii})*"$`, 'u')
 const letterOrDigit = String.raw`(?:[A-Za-z0-9]|${beyondAscii})`
 const label = new RegExp(`^${letterOrDigit}(?:(?:${letterOrDigit}|-)*${letterOrDigit})?$`, 'u')
+const asciiAtom = String.raw`[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]+`
+const asciiLabel = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+/** What nearly every address is, checked in one go; whatever else may be one is looked at part by part. */
+const asciiMailbox = new RegExp(
+  `^${asciiAtom}(?:\\.${asciiAtom})*@${asciiLabel}(?:\\.${asciiLabel})*$`,
+)
 const generalLiteral = /^[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+$/
 
 /**
@@ -22,6 +28,8 @@ const mailboxOctetsMax = 254
  * extended by RFC 6531 (SMTPUTF8), inside the limits of section 4.5.3.1. No display name, no comments, no angle brackets.
  */
 export function isMailbox(text: string): boolean {
+  const isShort = text.length <= mailboxOctetsMax && text.indexOf('@') <= localOctetsMax
+  if (isShort && asciiMailbox.test(text)) return true
   // No longer text can fit, and the patterns are spared it.
   if (text.length > mailboxOctetsMax || Buffer.byteLength(text) > mailboxOctetsMax) return false
   const at = text.lastIndexOf('@')

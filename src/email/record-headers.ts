@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { StreamsError } from '../errors.ts'
 import type { RecordHeader, RecordOrigin, StreamRecord } from '../topology/topology.ts'
 import { topicNames } from './topic-names.ts'
@@ -90,31 +89,4 @@ export function placeInHeaders(headers: readonly RecordHeader[]): FirstPlace | u
   const timestampMs = numberInHeader(headers, headerNames.originTimestamp)
   if (partition === undefined || offset === undefined || timestampMs === undefined) return undefined
   return { partition, offset, timestampMs }
-}
-
-// Version 00 has exactly these four fields; an id of zeros alone is invalid (W3C Trace Context, section 3.2.2).
-const traceparentPattern =
-  /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/
-
-/**
- * The trace of the request: its own, or one made of the seed, which must be the same on every replay so that nothing
- * that is produced again differs.
- */
-export function traceHeaders(headers: readonly RecordHeader[], seed: () => string): RecordHeader[] {
-  const traceparent = headers.find(each => each.key === headerNames.traceparent)
-  if (
-    traceparent !== undefined &&
-    traceparentPattern.test(traceparent.value?.toString('latin1') ?? '')
-  ) {
-    return headers.filter(each => each === traceparent || each.key === headerNames.tracestate)
-  }
-  const digest = hash('sha256', seed(), 'hex')
-  return [
-    textHeader(headerNames.traceparent, `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`),
-  ]
-}
-
-/** What makes a new trace of a request: the same words on every replay. */
-export function traceSeed(identity: string, place: FirstPlace): string {
-  return `${identity}\0${place.partition}\0${place.offset}\0${place.timestampMs}`
 }

@@ -57,9 +57,9 @@ function checkAddresses(request: EmailRequested, problems: string[]): void {
     problems.push(`there are ${count} recipients, more than ${recipientsMax}`)
     return
   }
-  for (const [field, addresses] of Object.entries({ to, cc, bcc })) {
-    for (const address of addresses) checkAddress(field, address, problems)
-  }
+  for (const address of to) checkAddress('to', address, problems)
+  for (const address of cc) checkAddress('cc', address, problems)
+  for (const address of bcc) checkAddress('bcc', address, problems)
   if (from !== null) checkAddress('from', from, problems)
   if (replyTo !== null) checkAddress('replyTo', replyTo, problems)
 }

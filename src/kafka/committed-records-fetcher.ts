@@ -37,6 +37,7 @@ export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
   readonly #closing = new AbortController()
   readonly #troubled = new Set<number>()
   #listener: () => void = () => undefined
+  readonly #tell = (): void => this.#listener()
   #looking: Promise<void> | undefined
   #polls = 0
 
@@ -88,6 +89,8 @@ export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
       const batch = this.#take(position)
       if (batch !== undefined) batches.push(batch)
     }
+    // Who waits to be told must hear of what is left.
+    if (positions.some(each => each.buffered && !each.paused)) queueMicrotask(this.#tell)
     this.#fetchMore()
     return batches
   }
@@ -119,7 +122,7 @@ export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
   /** A batch that does not decode is fetched once more: it may have been damaged on its way. */
   #take(position: FetchPosition): FetchedBatch | undefined {
     try {
-      return position.take()
+      return position.take(this.#fetch.recordsPerPoll ?? Infinity)
     } catch (error) {
       if (errorCodeOf(error) !== 'BROKER_UNAVAILABLE') throw error
       this.#options.log.warn({ event: 'fetch-damaged', reason: describeError(error) })

@@ -40,43 +40,76 @@ const noHeaders: readonly Header[] = Object.freeze([])
  * twice enters twice. A marker in a later response changes nothing: that response names the transaction again. A
  * marker without a range (an empty abort) removes nothing.
  */
-export function committedRecords(
-  at: TopicPartition,
-  bytes: Buffer,
-  abortedTransactions: readonly AbortedTransaction[],
-  fromOffset: number,
-): CommittedRecords {
-  const aborted = abortedTransactions.toSorted((a, b) => a.firstOffset - b.firstOffset)
-  const inAbortedRange = new Set<number>()
-  let nextAborted = 0
-  const records: ConsumedRecord[] = []
-  let nextOffset = fromOffset
-  // The broker cuts the last batch where its limit of bytes lies; it comes whole in the next response.
-  for (let start = 0; start + batchPrefixBytes <= bytes.length;) {
-    const end = start + batchPrefixBytes + bytes.readInt32BE(start + batchLayout.length)
-    if (end > bytes.length) break
-    const batch = bytes.subarray(start, end)
-    start = end
+export class CommittedRecordsReader {
+  readonly #at: TopicPartition
+  readonly #bytes: Buffer
+  readonly #aborted: readonly AbortedTransaction[]
+  readonly #inAbortedRange = new Set<number>()
+  readonly #fromOffset: number
+  #nextAborted = 0
+  /** Where the next batch begins. */
+  #start = 0
+  #nextOffset: number
+
+  constructor(
+    at: TopicPartition,
+    bytes: Buffer,
+    abortedTransactions: readonly AbortedTransaction[],
+    fromOffset: number,
+  ) {
+    this.#at = at
+    this.#bytes = bytes
+    this.#aborted = abortedTransactions.toSorted((a, b) => a.firstOffset - b.firstOffset)
+    this.#fromOffset = fromOffset
+    this.#nextOffset = fromOffset
+  }
+
+  /** The broker cuts the last batch where its limit of bytes lies; it comes whole in the next response. */
+  get hasMore(): boolean {
+    return this.#endOfBatch() <= this.#bytes.length
+  }
+
+  /** Whole batches, until there are as many records or no more. An object for each record in the response would be old before it is used. */
+  read(recordsMin = Infinity): CommittedRecords {
+    const records: ConsumedRecord[] = []
+    while (this.hasMore && records.length < recordsMin) {
+      const batch = this.#bytes.subarray(this.#start, this.#endOfBatch())
+      this.#start += batch.length
+      this.#readBatch(batch, records)
+    }
+    return { records, nextOffset: this.#nextOffset }
+  }
+
+  #endOfBatch(): number {
+    const lengthAt = this.#start + batchLayout.length
+    if (this.#start + batchPrefixBytes > this.#bytes.length) return Infinity
+    return this.#start + batchPrefixBytes + this.#bytes.readInt32BE(lengthAt)
+  }
+
+  #readBatch(batch: Buffer, records: ConsumedRecord[]): void {
     const lastOffset =
       readInt64(batch, batchLayout.baseOffset) + batch.readInt32BE(batchLayout.lastOffsetDelta)
-    if (lastOffset < fromOffset) continue
-    verify(at, batch)
-    for (
-      ;
-      nextAborted < aborted.length && aborted[nextAborted]!.firstOffset <= lastOffset;
-      nextAborted += 1
-    )
-      inAbortedRange.add(aborted[nextAborted]!.producerId)
+    if (lastOffset < this.#fromOffset) return
+    verify(this.#at, batch)
+    this.#enterAbortedRanges(lastOffset)
     const attributes = batch.readInt16BE(batchLayout.attributes)
     const producerId = readInt64(batch, batchLayout.producerId)
     if ((attributes & controlFlag) !== 0) {
-      if (isAbortMarker(batch)) inAbortedRange.delete(producerId)
-    } else if ((attributes & transactionalFlag) === 0 || !inAbortedRange.has(producerId)) {
-      appendRecords(at, batch, fromOffset, records)
+      if (isAbortMarker(batch)) this.#inAbortedRange.delete(producerId)
+    } else if ((attributes & transactionalFlag) === 0 || !this.#inAbortedRange.has(producerId)) {
+      appendRecords(this.#at, batch, this.#fromOffset, records)
     }
-    nextOffset = lastOffset + 1
+    this.#nextOffset = lastOffset + 1
   }
-  return { records, nextOffset }
+
+  #enterAbortedRanges(lastOffset: number): void {
+    for (;;) {
+      const next = this.#aborted[this.#nextAborted]
+      if (next === undefined || next.firstOffset > lastOffset) return
+      this.#inAbortedRange.add(next.producerId)
+      this.#nextAborted += 1
+    }
+  }
 }
 
 /** Damage on the broker's disk must not look like data: Kafka's own consumer compares the checksum as well. */

@@ -1,6 +1,6 @@
 import type { StreamsError } from '../errors.ts'
 import type { FetchedBatch, TopicPartition } from '../runtime/ports.ts'
-import { committedRecords } from './committed-records.ts'
+import { CommittedRecordsReader } from './committed-records.ts'
 import type { FetchedPartition } from './wire-requests.ts'
 
 /**
@@ -20,6 +20,7 @@ export class FetchPosition {
   /** Thrown by every poll until the partition is assigned anew or given up. */
   failure: StreamsError | undefined
   #response: FetchedPartition | undefined
+  #reader: CommittedRecordsReader | undefined
 
   constructor(at: TopicPartition, offset: number) {
     this.at = { topic: at.topic, partition: at.partition }
@@ -42,25 +43,27 @@ export class FetchPosition {
   /** Keeps an answer that brings something. */
   accept(response: FetchedPartition): boolean {
     if (response.bytes.length === 0) return false
+    const { bytes, abortedTransactions } = response
     this.#response = response
+    this.#reader = new CommittedRecordsReader(this.at, bytes, abortedTransactions, this.offset)
     return true
   }
 
-  /** Decodes what is buffered: now, not on arrival, so that a paused partition costs its bytes only. */
-  take(): FetchedBatch | undefined {
-    const response = this.#response
-    if (response === undefined) return undefined
+  /**
+   * Decodes at least so many records, if there are as many, and lets the rest wait: now, not on arrival, so that a paused partition
+   * costs its bytes only.
+   */
+  take(recordsMin: number): FetchedBatch | undefined {
+    const [response, reader] = [this.#response, this.#reader]
+    if (response === undefined || reader === undefined) return undefined
+    // What turns out to be damaged is dropped with all that follows, and fetched again.
     this.#response = undefined
-    const { topic, partition } = this
-    const { bytes, abortedTransactions, highWatermark, logStartOffset } = response
-    const { records, nextOffset } = committedRecords(
-      this.at,
-      bytes,
-      abortedTransactions,
-      this.offset,
-    )
+    const { records, nextOffset } = reader.read(recordsMin)
+    if (reader.hasMore) this.#response = response
     if (nextOffset === this.offset) return undefined
     this.offset = nextOffset
+    const { topic, partition } = this
+    const { highWatermark, logStartOffset } = response
     return { topic, partition, records, nextOffset, highWatermark, logStartOffset }
   }
 }

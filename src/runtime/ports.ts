@@ -63,7 +63,7 @@ export interface CommittedRecordsFetcher extends AsyncDisposable {
   pause(at: TopicPartition): void
   resume(at: TopicPartition): void
   /**
-   * Everything that is buffered now, one batch a partition at most, without waiting; the order rotates, so that no
+   * What is buffered now, one batch a partition at most, without waiting; the order rotates, so that no
    * partition starves. Throws OFFSET_OUT_OF_RANGE (naming topic, partition, position and log start) and
    * AUTHORIZATION_FAILED; what passes by itself (no leader, no connection) is retried inside.
    */
@@ -225,6 +225,8 @@ export interface FetcherOptions {
   readonly maxWaitMs: number
   readonly maxBytesPerPartition: number
   readonly maxBytes: number
+  /** So many records of a partition are decoded for one poll, and the rest of their batch with them. @default all that is buffered */
+  readonly recordsPerPoll?: number
 }
 
 export interface ProducerOptions {

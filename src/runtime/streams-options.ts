@@ -44,6 +44,7 @@ const defaults = Object.freeze({
     maxWaitMs: 500,
     maxBytesPerPartition: 1024 * 1024,
     maxBytes: 16 * 1024 * 1024,
+    recordsPerPoll: 500,
   }),
   acceptLostState: false,
   standbys: 0,

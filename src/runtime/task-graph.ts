@@ -127,11 +127,11 @@ export class TaskGraph {
   #process(node: ProcessNode, built: Map<TopologyNode, (parent: string) => Handler>): Handler {
     const { all, to } = this.#forwarder(node, built)
     const environment = this.#environment
+    const declared = new Set(node.stores.map(each => each.name))
     const context: ProcessorContext = {
       forward: (record, child) => (child === undefined ? all : to(child))(record),
       store: definition => {
-        if (node.stores.some(each => each.name === definition.name))
-          return environment.store(definition)
+        if (declared.has(definition.name)) return environment.store(definition)
         throw new StreamsError(
           'TOPOLOGY_INVALID',
           `'${node.name}' uses the store '${definition.name}' without declaring it in 'stores'`,

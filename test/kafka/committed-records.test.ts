@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import { committedRecords, type AbortedTransaction } from '../../src/kafka/committed-records.ts'
+import {
+  CommittedRecordsReader,
+  type AbortedTransaction,
+} from '../../src/kafka/committed-records.ts'
 import { batchOf, emptied, marker, recordOf, transactionalBatch } from './record-batches.ts'
 
 const at = { topic: 't', partition: 0 }
 
 function read(batches: readonly Buffer[], aborted: readonly AbortedTransaction[] = [], from = 0) {
-  const { records, nextOffset } = committedRecords(at, Buffer.concat(batches), aborted, from)
+  const { records, nextOffset } = new CommittedRecordsReader(
+    at,
+    Buffer.concat(batches),
+    aborted,
+    from,
+  ).read()
   return { values: records.map(record => String(record.value)), nextOffset, records }
 }
 
@@ -25,6 +33,32 @@ describe('the filter of committed records', () => {
     ]
 
     expect(read(batches, aborted)).toMatchObject({ values: ['kept'], nextOffset: 7 })
+  })
+
+  test('reads piece by piece what it reads at once', () => {
+    const batches = [
+      transactionalBatch(7, 0, 'a1', 'a2'),
+      marker(7, 2, 'abort'),
+      transactionalBatch(8, 3, 'k1', 'k2', 'k3'),
+      marker(7, 6, 'abort'),
+      transactionalBatch(7, 7, 'a3'),
+      transactionalBatch(8, 8, 'k4'),
+      marker(7, 9, 'abort'),
+    ]
+    const aborted = [
+      { producerId: 7, firstOffset: 0 },
+      { producerId: 7, firstOffset: 7 },
+    ]
+    const reader = new CommittedRecordsReader(at, Buffer.concat(batches), aborted, 0)
+
+    const pieces = []
+    while (reader.hasMore) pieces.push(reader.read(2))
+
+    expect(pieces.map(each => each.records.map(({ value }) => String(value)))).toEqual([
+      ['k1', 'k2', 'k3'],
+      ['k4'],
+    ])
+    expect(pieces.map(each => each.nextOffset)).toEqual([6, 10])
   })
 
   test('drops an aborted transaction whose marker comes in a later response', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { committedRecords } from '../../src/kafka/committed-records.ts'
+import { CommittedRecordsReader } from '../../src/kafka/committed-records.ts'
 import { type PartitionQueue, PartitionQueues } from '../../src/kafka/partition-queue.ts'
 import { Sequences } from '../../src/kafka/sequences.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
@@ -18,8 +18,8 @@ function drain(queue: PartitionQueue) {
   const batches = []
   for (let offset = 0; queue.hasMore;) {
     const batch = queue.sealHead(identity)
-    const { records } = committedRecords({ topic: 't', partition: 0 }, batch, [], 0)
-    batches.push(records)
+    const reader = new CommittedRecordsReader({ topic: 't', partition: 0 }, batch, [], 0)
+    batches.push(reader.read().records)
     offset += queue.acknowledge(offset)
   }
   return batches

@@ -1,6 +1,7 @@
 import { contentHash } from '../../../src/email/content-hash.ts'
 import { identityOf } from '../../../src/email/identity.ts'
-import { headerNames, traceHeaders, traceSeed } from '../../../src/email/record-headers.ts'
+import { headerNames } from '../../../src/email/record-headers.ts'
+import { traceHeaders, traceSeed } from '../../../src/email/trace-headers.ts'
 import type { EmailFailed, EmailRequested, EmailSent } from '../../../src/email/records.ts'
 import { topicNames } from '../../../src/email/topic-names.ts'
 import type { ConsumedRecord } from '../../../src/runtime/ports.ts'
