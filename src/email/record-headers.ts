@@ -32,7 +32,7 @@ export function withHeaders(
   return [...headers.filter(each => !names.has(each.key)), ...ours]
 }
 
-export function textHeader(key: string, value: string | number): RecordHeader {
+function textHeader(key: string, value: string | number): RecordHeader {
   return { key, value: Buffer.from(String(value)) }
 }
 

@@ -2,7 +2,7 @@ import type { GatheredRecords, ProducedRange, ProducedRecord } from '../runtime/
 import { type BatchIdentity, RecordBatchWriter, recordBytesMax } from './record-batch-writer.ts'
 
 /** Below the 1 MiB that a broker takes by default. */
-export const batchBytesMax = 900_000
+const batchBytesMax = 900_000
 
 /** The records of one `send` for one partition, in order, as batches that a broker takes. */
 export class PartitionQueue {

@@ -1,8 +1,9 @@
 import type { OwnedTask, OwnedTasks } from './owned-tasks.ts'
 import { type CommittedRecordsFetcher, partitionKey } from './ports.ts'
 import type { Task } from './task.ts'
+import type { PreparedBatch } from './task-processing.ts'
 
-const recordsPerTurn = 500
+const recordsPerTurn = 250
 /** Of one partition, and of all together: beyond it records stay with the broker. */
 const queuedMax = 5000
 
@@ -17,16 +18,30 @@ export class InputFeed {
     this.#owned = owned
   }
 
-  /** Gives every running task a batch, beginning with another one each `turn`, until `isFull`. Returns the records processed. */
+  /**
+   * Gives every running task a batch, beginning with another one each `turn`, until `isFull`. Returns the records processed.
+   * While one batch is processed the keys of the next are read, one ahead and no more: and all of it inside one turn of the loop,
+   * which retires overlays only between turns (see `OverlaidStore`).
+   */
   async process(turn: number, isFull: () => boolean, limit = recordsPerTurn): Promise<number> {
     const running = this.#owned.running
     this.#pauseAndResume(running)
     this.#poll(running)
+    const inTurn = [
+      ...running.slice(turn % running.length),
+      ...running.slice(0, turn % running.length),
+    ]
     let processed = 0
-    for (let index = 0; index < running.length && !isFull(); index += 1) {
-      const { processing } = running[(index + turn) % running.length]!
-      processed += await processing.processSome(limit)
+    let batch: PreparedBatch | undefined
+    for (const { processing } of inTurn) {
+      const next = processing.prepare(limit)
+      if (next === undefined) continue
+      processed += (await batch?.process()) ?? 0
+      batch = next
+      if (isFull()) break
     }
+    if (isFull()) batch?.drop()
+    else processed += (await batch?.process()) ?? 0
     return processed
   }
 

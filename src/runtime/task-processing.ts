@@ -22,6 +22,14 @@ type Decoded =
   | { readonly from: ConsumedRecord; readonly record: StreamRecord }
   | { readonly from: ConsumedRecord; readonly error: StreamsError }
 
+/** Decoded records of one task whose keys are being read. */
+export interface PreparedBatch {
+  /** Returns how many records were processed. */
+  readonly process: () => Promise<number>
+  /** It is not processed now: its records are prepared again. */
+  readonly drop: () => void
+}
+
 interface Source {
   readonly node: SourceNode
   readonly topic: string
@@ -57,8 +65,11 @@ export class TaskProcessing {
         this.#schedules.push({ punctuation, context, nextMs: -Infinity })
   }
 
-  /** Processes at most `limit` records of one source, in turn; returns how many. */
-  async processSome(limit: number): Promise<number> {
+  /**
+   * At most `limit` records of one source, in turn, decoded, and their keys on their way. Nothing has been taken or written: that does
+   * `process`, and nobody may ask for another batch of this task before it, or `drop`, was called.
+   */
+  prepare(limit: number): PreparedBatch | undefined {
     const { queues } = this.#task
     for (let tried = 0; tried < this.#sources.length; tried += 1) {
       const source = this.#sources[(this.#turn += 1) % this.#sources.length]!
@@ -66,20 +77,28 @@ export class TaskProcessing {
       if (queue === undefined || queue.parked) continue
       const records = queue.peek(limit)
       if (records.length === 0) continue
-      return this.#processBatch(source, queue, records)
+      const decoded = this.#decodeReady(source.node, queue, records)
+      if (decoded.length === 0) continue
+      const loaded = this.#loadKeys(decoded, source.keysOf)
+      // Thrown by `process`; a batch that is dropped does not care.
+      loaded.catch(() => undefined)
+      return {
+        process: async () => {
+          await loaded
+          return this.#processBatch(source, queue, decoded)
+        },
+        drop: () => this.#dropLoaded(),
+      }
     }
-    return 0
+    return undefined
   }
 
   async #processBatch(
-    { node, topic, keysOf }: Source,
+    { node, topic }: Source,
     queue: InputQueue,
-    records: readonly ConsumedRecord[],
+    decoded: readonly Decoded[],
   ): Promise<number> {
     const { context, environment, graph } = this.#task
-    const decoded = this.#decodeReady(node, queue, records)
-    if (decoded.length === 0) return 0
-    await this.#loadKeys(decoded, keysOf)
     await this.#prepareCommands(node, decoded)
     const handler = graph.source(node.name)
     const range = rangeOf(decoded)
@@ -119,8 +138,12 @@ export class TaskProcessing {
     this.#task.progressed(topic)
     context.activeCycle().records += decoded.length
     context.metrics.recordsIn.labels({ topic }).inc(decoded.length)
-    for (const store of this.#overlays) store.dropLoaded()
+    this.#dropLoaded()
     return decoded.length
+  }
+
+  #dropLoaded(): void {
+    for (const store of this.#overlays) store.dropLoaded()
   }
 
   /** Runs the punctuations that are due. */

@@ -27,9 +27,11 @@ const deletion: Write<never> = Object.freeze({ value: undefined, bytes: null })
  * 2. `retire` is called when the cycle is on disk. It drops the committing overlay and `loaded` together, so no value from
  *    before the cycle can come to light below it.
  * 3. A `load` that was under way while one of the three was called keeps nothing of what it read.
- * 4. The loop calls the three only where no batch lies between its `load` and its processing. So a key that `load` left out,
- *    because an overlay had it, is still there when the record is processed. If that rule were broken, the key would be
- *    reported as not loaded and be loaded then: slower, not wrong.
+ * 4. No batch lies between its `load` and its processing while one of the three is called: `retire` and `drop` are called between
+ *    two turns of the loop, and a batch whose keys are read ahead is processed or dropped in its turn; `dropLoaded` is called
+ *    at the end of the one batch that a task has at a time. So a key that `load` left out, because an overlay had it, is still
+ *    there when the record is processed, although the cycle may have reached the disk meanwhile. If that rule were broken, the key
+ *    would be reported as not loaded and be loaded then: slower, not wrong.
  *
  * Values are shared with whoever reads them: they are replaced, never changed.
  */

@@ -162,7 +162,7 @@ test('of a batch that was processed in part exactly the part is skipped', async 
   const world = await TaskWorld.running({ reread: 'skip' })
   publish(world, ['a', 'b', 'c', 'd'])
   world.feed(['a', 'b', 'c', 'd'])
-  await world.simulation.settle(world.processing.processSome(3))
+  await world.simulation.settle(world.processSome(3))
   await world.commit()
   setOffset(world, 1)
 

@@ -126,7 +126,7 @@ test('positions follow the records, a batch at a time', async () => {
   const world = await TaskWorld.running()
   world.feed(['a', 'b', 'c'])
 
-  await world.simulation.settle(world.processing.processSome(2))
+  await world.simulation.settle(world.processSome(2))
   const half = world.task.freeze('test:1', 0, new RecordList())
   world.task.retire()
   await world.processAll()

@@ -122,10 +122,14 @@ export class TaskWorld {
     this.task.enqueue({ ...place, records, nextOffset, highWatermark: nextOffset })
   }
 
+  async processSome(limit: number): Promise<number> {
+    return (await this.processing.prepare(limit)?.process()) ?? 0
+  }
+
   async processAll(): Promise<number> {
     let processed = 0
     for (let more = 1; more > 0; processed += more)
-      more = await this.simulation.settle(this.processing.processSome(100))
+      more = await this.simulation.settle(this.processSome(100))
     return processed
   }
 
