@@ -1,12 +1,19 @@
 import { defineConfig } from 'vitest/config'
 
-const needsServers = [
-  'test/broker/**/*.test.ts',
-  'test/kafka/**/*.test.ts',
-  'test/**/*.broker.test.ts',
-]
+// Two lanes, as `npm test` runs them side by side: the whole product on one broker, and Kafka with its clients on others.
+const kafka = ['test/kafka/**/*.test.ts', 'test/dev/**/*.broker.test.ts']
+const broker = ['test/broker/**/*.test.ts', 'test/**/*.broker.test.ts']
 const contract = ['test/contract/**/*.test.ts']
 const simulation = ['test/simulation/**/*.test.ts']
+
+/** Files one after the other, on a broker and a registry that they share. */
+const servers = (groupOrder: number) => ({
+  globalSetup: 'test/dev/broker-setup.ts',
+  fileParallelism: false,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  sequence: { groupOrder },
+})
 
 // The groups run one after the other: real servers share two small processors with their tests badly enough.
 // They count from 1 because vitest moves a group 0 with a single worker, all there is on two processors, to the end.
@@ -17,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...needsServers, ...contract, ...simulation],
+          exclude: [...broker, ...kafka, ...contract, ...simulation],
           sequence: { groupOrder: 1 },
         },
       },
@@ -30,17 +37,8 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      {
-        test: {
-          name: 'broker',
-          include: needsServers,
-          globalSetup: 'test/dev/broker-setup.ts',
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          sequence: { groupOrder: 3 },
-        },
-      },
+      { test: { name: 'broker', include: broker, exclude: kafka, ...servers(3) } },
+      { test: { name: 'kafka', include: kafka, ...servers(4) } },
     ],
   },
 })

@@ -25,17 +25,28 @@ const root = join(import.meta.dirname, '..')
 const binaries = join(root, 'node_modules', '.bin')
 const environment = { ...process.env, PATH: `${binaries}${delimiter}${process.env['PATH'] ?? ''}` }
 
-async function succeeds(command: string, commandArguments: readonly string[]): Promise<boolean> {
+/** With `held`, what it prints is shown when it has ended: two that run side by side do not mix their lines. */
+async function succeeds(
+  command: string,
+  commandArguments: readonly string[],
+  output: 'shown' | 'held' = 'shown',
+): Promise<boolean> {
+  const stdio = output === 'shown' ? 'inherit' : 'pipe'
   const child = spawn(join(binaries, command), commandArguments, {
     cwd: root,
     env: environment,
-    stdio: 'inherit',
+    stdio: ['inherit', stdio, stdio],
   })
+  const held: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => held.push(chunk))
   const failed = once(child, 'error').then(([error]) => {
     console.error(String(error))
     return false
   })
-  return Promise.race([failed, once(child, 'exit').then(([code]) => code === 0)])
+  const passed = await Promise.race([failed, once(child, 'close').then(([code]) => code === 0)])
+  process.stdout.write(Buffer.concat(held))
+  return passed
 }
 
 async function check(
@@ -48,17 +59,17 @@ async function check(
   return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
-async function vitest(): Promise<Count> {
-  console.log('\n— tests')
+async function tests(
+  projects: readonly string[],
+  output: 'shown' | 'held' = 'shown',
+): Promise<Count> {
+  if (output === 'shown') console.log(`\n— tests: ${projects.join(', ')}`)
   const directory = await mkdtemp(join(tmpdir(), 'mailonce-test-'))
   const report = join(directory, 'report.json')
   try {
-    const passed = await succeeds('vitest', [
-      'run',
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile=${report}`,
-    ])
+    const selected = projects.map(project => `--project=${project}`)
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${report}`]
+    const passed = await succeeds('vitest', ['run', ...selected, ...reporters], output)
     const count = countTests(JSON.parse(await readFile(report, 'utf8')) as VitestReport)
     // What belongs to no test (an unhandled rejection, a teardown that fails) still is a failure.
     return passed || count.failed > 0 ? count : { ...count, failed: 1 }
@@ -84,7 +95,9 @@ const counts = [
   await check('lint', 'oxlint', '-c', '.oxlintrc.json'),
   await check('format', 'oxfmt', '--check', '.'),
   await check('unused code', 'knip'),
-  await vitest(),
+  await tests(['unit', 'contract', 'simulation']),
+  // Real servers mostly wait: two lanes of them, each one file after the other, have room on two processors.
+  ...(await Promise.all([tests(['broker']), tests(['kafka'], 'held')])),
 ]
 const total: Count = { passed: 0, failed: 0 }
 for (const { passed, failed } of counts) {

@@ -19,6 +19,7 @@ export interface BrokerCommand {
   /** For `kafka.tools.StorageTool format`, after the cluster id and the properties file. */
   readonly formatArguments: readonly string[]
   readonly heapMb: number
+  readonly tunedFor: 'start' | 'load'
 }
 
 /** The Schema Registry to start on a port of 127.0.0.1. */

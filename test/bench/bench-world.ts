@@ -33,7 +33,10 @@ const dayMs = 24 * 3_600_000
 export async function openBenchWorld(): Promise<BenchWorld> {
   await using resources = new AsyncDisposableStack()
   const environment = resources.use(
-    await DevEnvironment.start({ environment: process.env, kafka: { heapMb: 768 } }),
+    await DevEnvironment.start({
+      environment: process.env,
+      kafka: { heapMb: 768, tunedFor: 'load' },
+    }),
   )
   const directory = await mkdtemp(join(tmpdir(), 'mailonce-bench-'))
   resources.defer(() => rm(directory, { recursive: true, force: true }))

@@ -14,6 +14,7 @@ import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -27,7 +28,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Apache's own client, driven over standard input and output with tab-separated lines, bytes in base64, "-" for null.
- * "send TOPIC PARTITION KEY VALUE HEADER=VALUE…" and "flush ID" write, "rewind ID GROUP" sets offsets back; every record of the topics in the arguments that is committed
+ * "send TOPIC PARTITION KEY VALUE HEADER=VALUE…" and "flush ID" write, "rewind ID GROUP" sets offsets back, "forget-members ID GROUP" takes its members out; every record of the topics in the arguments that is committed
  * comes out as "record …"; "end ID" is answered once everything committed before it has come out.
  */
 final class ForeignClient {
@@ -69,6 +70,10 @@ final class ForeignClient {
             rewind(common, words[2]);
             say("rewound\t" + words[1]);
           }
+          case "forget-members" -> {
+            forgetMembers(common, words[2]);
+            say("forgotten\t" + words[1]);
+          }
           default -> throw new IllegalArgumentException(line);
         }
       }
@@ -83,6 +88,13 @@ final class ForeignClient {
       Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
       beginnings.forEach((partition, info) -> offsets.put(partition, new OffsetAndMetadata(info.offset())));
       admin.alterConsumerGroupOffsets(group, offsets).all().get();
+    }
+  }
+
+  /** Static members stay when they stop, until their session ends or somebody takes them out. */
+  private static void forgetMembers(Map<String, Object> common, String group) throws Exception {
+    try (Admin admin = Admin.create(common)) {
+      admin.removeMembersFromConsumerGroup(group, new RemoveMembersFromConsumerGroupOptions()).all().get();
     }
   }
 

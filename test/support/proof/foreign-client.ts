@@ -106,6 +106,11 @@ export class ForeignClient implements AsyncDisposable {
     await this.#ask('rewind', groupId)
   }
 
+  /** Takes the members out of a group of which no process is left: static ones stay until their session ends. */
+  async forgetMembers(groupId: string): Promise<void> {
+    await this.#ask('forget-members', groupId)
+  }
+
   async #ask(...words: readonly string[]): Promise<void> {
     const [command = '', ...more] = words
     const id = String((this.#asked += 1))
