@@ -29,6 +29,8 @@ export class SmtpSession {
   #from: string | null = null
   #inLogin = false
   #to: string[] = []
+  /** It has been silent where it had to speak, or has hung up: what was sent ahead (PIPELINING) is not answered either. */
+  #isMute = false
 
   constructor(
     socket: Socket,
@@ -48,6 +50,7 @@ export class SmtpSession {
 
   /** Says something out of turn. */
   do(step: SmtpStep): void {
+    this.#isMute = false
     this.#do(step)
   }
 
@@ -183,6 +186,8 @@ export class SmtpSession {
   }
 
   #do(step: SmtpStep): void {
+    if (this.#isMute) return
+    this.#isMute = step.hangUp || step.say === ''
     if (step.say !== '') this.#socket.write(step.say)
     if (step.hangUp) this.#socket.end()
     this.#onProgress()
