@@ -5,8 +5,9 @@ import type {
   ProducedRecord,
   TransactionalProducer,
 } from '../../src/runtime/ports.ts'
+import type { ContractScene } from '../contract/cluster-world.ts'
 
-export interface CountingWorkerOptions {
+interface CountingWorkerOptions {
   readonly cluster: KafkaCluster
   readonly producer: TransactionalProducer
   readonly member: GroupMember
@@ -27,13 +28,29 @@ export class CountingWorker {
   /** The next number: all before have been committed. */
   next = 0
 
-  constructor(options: CountingWorkerOptions) {
+  private constructor(options: CountingWorkerOptions) {
     this.#options = options
   }
 
-  async start(): Promise<void> {
-    await this.#options.producer.init()
-    await this.#join()
+  /** One for the topic of the scene, initialised and in its group. */
+  static async open(
+    scene: ContractScene,
+    times: { readonly transactionTimeoutMs: number; readonly sessionTimeoutMs?: number },
+  ): Promise<CountingWorker> {
+    const { transactionTimeoutMs, sessionTimeoutMs = 20_000 } = times
+    const cluster = scene.connect()
+    const transactionalId = `${scene.topic}-worker`
+    const worker = new CountingWorker({
+      cluster,
+      producer: cluster.createProducer({ transactionalId, transactionTimeoutMs }),
+      member: scene.member({ sessionTimeoutMs, rebalanceTimeoutMs: sessionTimeoutMs }),
+      topic: scene.topic,
+      groupId: scene.groupId,
+      partitions: 3,
+    })
+    await worker.#options.producer.init()
+    await worker.#join()
+    return worker
   }
 
   async cycle(): Promise<void> {

@@ -1,36 +1,28 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { sleep, systemClock } from '../../src/clock.ts'
+import type { Random } from '../../src/random.ts'
+import {
+  type Api,
+  apiKeys,
+  type BrokerError,
+  errorAnswer,
+  type RefusableApi,
+} from './error-answers.ts'
+import { type Fault, FaultPlan, type FaultRates, type Loss } from './fault-plan.ts'
 
-/** Numbers of requests (Kafka protocol guide, API keys). */
-export const apiKeys = Object.freeze({
-  produce: 0,
-  fetch: 1,
-  joinGroup: 11,
-  heartbeat: 12,
-  syncGroup: 14,
-  initProducerId: 22,
-  addPartitionsToTxn: 24,
-  endTxn: 26,
-  txnOffsetCommit: 28,
-})
-
-/** `request`: it never reaches the broker. `answer`: the broker has done it, and nobody learns of it. */
-export type Fault = 'request' | 'answer'
-
-/** `late`: the request is kept, and reaches the broker when the test says so. */
-type AnyFault = Fault | 'late'
+const apis = new Map<number, Api>(Object.entries(apiKeys).map(([api, key]) => [key, api as Api]))
 
 /**
- * Stands between the clients and one broker and breaks connections at chosen messages. It knows of the protocol only
- * where a message begins, what it asks for, and which answer belongs to it.
+ * Stands between the clients and one broker and meddles with chosen messages. It knows of the protocol only where a message
+ * begins, what it asks for, which answer belongs to it, and how an error is answered.
  */
 export class FaultProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  readonly #faults: { readonly apiKey: number; readonly fault: AnyFault; times: number }[] = []
+  readonly #plan = new FaultPlan()
   readonly #late: Buffer[] = []
+  readonly #asked = new Map<Api, number>()
   #brokerPort = 0
-  /** How many messages were lost so far. */
-  lost = 0
 
   private constructor() {
     this.#server = createServer(client => this.#accept(client))
@@ -48,13 +40,49 @@ export class FaultProxy {
     return (this.#server.address() as { port: number }).port
   }
 
+  /** How many messages were lost so far. */
+  get lost(): number {
+    return this.met('request') + this.met('answer') + this.met('late')
+  }
+
+  /** How often a fault of this kind was met so far. */
+  met(kind: Fault['kind']): number {
+    return this.#plan.met.get(kind) ?? 0
+  }
+
+  /** How many requests of this kind have come from clients so far. */
+  asked(api: Api): number {
+    return this.#asked.get(api) ?? 0
+  }
+
   forwardTo(brokerPort: number): void {
     this.#brokerPort = brokerPort
   }
 
-  /** The next messages of this kind are lost, and the connection with them. */
-  lose(api: keyof typeof apiKeys, fault: AnyFault, times = 1): void {
-    this.#faults.push({ apiKey: apiKeys[api], fault, times })
+  /** The next messages of this kind, or those behind the first `after`, are lost, and the connection with them. */
+  lose(api: Api, kind: Loss | 'late', times = 1, after = 0): void {
+    this.#plan.add(api, { kind }, times, after)
+  }
+
+  /** They are answered with an error: `refused`, the broker never hears of them; `disowned`, it has done what they ask. */
+  answer(
+    api: RefusableApi,
+    kind: 'refused' | 'disowned',
+    error: BrokerError,
+    times = 1,
+    after = 0,
+  ): void {
+    this.#plan.add(api, { kind, error }, times, after)
+  }
+
+  /** Their answers come so many milliseconds later. */
+  slow(api: Api, ms: number, times = 1, after = 0): void {
+    this.#plan.add(api, { kind: 'slow', ms }, times, after)
+  }
+
+  /** From now on faults happen by chance, drawn message by message. */
+  byChance(random: Random, rates: FaultRates): void {
+    this.#plan.byChance(random, rates)
   }
 
   /** What was kept arrives now; resolves once the broker has answered all of it. */
@@ -74,7 +102,7 @@ export class FaultProxy {
   }
 
   heal(): void {
-    this.#faults.length = 0
+    this.#plan.clear()
   }
 
   async close(): Promise<void> {
@@ -86,7 +114,8 @@ export class FaultProxy {
 
   #accept(client: Socket): void {
     const broker = connect(this.#brokerPort, '127.0.0.1')
-    const asked = new Map<number, number>()
+    const faults = new Map<number, { readonly fault: Fault; readonly request: Buffer }>()
+    let answers = Promise.resolve()
     const hangUp = (): void => {
       client.destroy()
       broker.destroy()
@@ -100,31 +129,40 @@ export class FaultProxy {
         hangUp()
       })
     }
-    onFrames(client, frame => {
-      const apiKey = frame.readInt16BE(4)
-      asked.set(frame.readInt32BE(8), apiKey)
-      const late = this.#takeFault(apiKey, 'late')
-      if (late) this.#late.push(frame)
-      if (late || this.#takeFault(apiKey, 'request')) hangUp()
-      else broker.write(frame)
+    const pass = async (answer: Buffer, before: Promise<void>): Promise<void> => {
+      const met = faults.get(answer.readInt32BE(4))
+      faults.delete(answer.readInt32BE(4))
+      await before
+      if (met?.fault.kind === 'slow') await sleep(systemClock, met.fault.ms)
+      if (met?.fault.kind === 'answer') hangUp()
+      else if (met?.fault.kind === 'disowned') client.write(madeUp(met.fault.error, met.request))
+      else if (!client.destroyed) client.write(answer)
+    }
+    onFrames(client, request => {
+      if (isFromBroker(request)) return void broker.write(request)
+      const api = apis.get(request.readInt16BE(4))
+      if (api) this.#asked.set(api, this.asked(api) + 1)
+      const fault = this.#plan.take(request.readInt16BE(4))
+      if (fault?.kind === 'late') this.#late.push(request)
+      if (fault?.kind === 'late' || fault?.kind === 'request') return hangUp()
+      if (fault?.kind === 'refused') return void client.write(madeUp(fault.error, request))
+      if (fault) faults.set(request.readInt32BE(8), { fault, request })
+      broker.write(request)
     })
-    onFrames(broker, frame => {
-      const apiKey = asked.get(frame.readInt32BE(4)) ?? -1
-      asked.delete(frame.readInt32BE(4))
-      if (this.#takeFault(apiKey, 'answer')) hangUp()
-      else client.write(frame)
+    onFrames(broker, answer => {
+      // One after the other: a broker never answers out of order.
+      answers = pass(answer, answers)
     })
   }
+}
 
-  #takeFault(apiKey: number, fault: AnyFault): boolean {
-    const found = this.#faults.find(
-      each => each.apiKey === apiKey && each.fault === fault && each.times > 0,
-    )
-    if (found === undefined) return false
-    found.times -= 1
-    this.lost += 1
-    return true
-  }
+/** The broker asks its own coordinator through the listener that it advertises, in versions that are for brokers alone (KIP-890). */
+function isFromBroker(request: Buffer): boolean {
+  return request.readInt16BE(4) === apiKeys.addPartitionsToTxn && request.readInt16BE(6) > 3
+}
+
+function madeUp(error: BrokerError, request: Buffer): Buffer {
+  return errorAnswer(apis.get(request.readInt16BE(4)) as RefusableApi, request, error)
 }
 
 /** Whole messages: a length of four bytes, then as many. */

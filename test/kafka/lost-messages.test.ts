@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { errorCodeOf } from '../../src/errors.ts'
 import type { FetchedBatch, TransactionalProducer } from '../../src/runtime/ports.ts'
 import { ContractScene } from '../contract/cluster-world.ts'
-import type { Fault } from './fault-proxy.ts'
+import type { Loss } from './fault-plan.ts'
 import { startProxied, type ProxiedEnvironment } from './proxied-environment.ts'
 import { wireWorld } from './wire-world.ts'
 
@@ -23,7 +23,7 @@ describe.each([{ version: 2 }, { version: 1 }] as const)(
     })
     afterAll(() => environment[Symbol.asyncDispose]())
 
-    const faults: readonly Fault[] = ['request', 'answer']
+    const faults: readonly Loss[] = ['request', 'answer']
 
     /** One more transaction works, and its record is there. */
     async function goOn(producer: TransactionalProducer): Promise<void> {
