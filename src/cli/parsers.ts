@@ -51,6 +51,21 @@ export function durationMs(bounds: { readonly min: number; readonly max: number 
   }
 }
 
+const unitsBytes = Object.freeze({ kB: 1000, MB: 1000 ** 2, GB: 1000 ** 3 })
+
+/** `512MB`, `2GB`, as bytes; units are decimal (ISO/IEC 80000-13). */
+export function byteSize(bounds: { readonly min: number; readonly max: number }): Parser<number> {
+  return {
+    placeholder: 'SIZE',
+    allowed: `a size such as 512MB or 2GB, from ${bounds.min / unitsBytes.MB}MB to ${bounds.max / unitsBytes.MB}MB`,
+    parse: text => {
+      const match = /^(\d{1,12})(kB|MB|GB)$/.exec(text)
+      const bytes = Number(match?.[1]) * unitsBytes[match?.[2] as keyof typeof unitsBytes]
+      return bytes >= bounds.min && bytes <= bounds.max ? bytes : undefined
+    },
+  }
+}
+
 const retriesMax = 1000
 
 /** Delays before each retry; `3hx31` stands for 31 times `3h`, `none` for no retry at all. */

@@ -101,7 +101,12 @@ export class Processor {
     const relay = await relayOptions('smtp', relayOfSmtp(configuration))
     const kafka = await kafkaOptions(configuration, clock, log)
     const stateDirectory = resources.use(
-      await openStateDirectory({ path: configuration.stateDir, applicationId, log }),
+      await openStateDirectory({
+        path: configuration.stateDir,
+        applicationId,
+        log,
+        storeMemoryBytes: configuration.storeMemory / 2,
+      }),
     )
     const instanceId =
       configuration.instanceId ??

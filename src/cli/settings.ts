@@ -1,5 +1,6 @@
 import { limitsSection } from './limits-section.ts'
 import {
+  byteSize,
   durationMs,
   filePath,
   hostName,
@@ -211,6 +212,13 @@ export const settings = {
     parser: onOff,
     default: 'false',
     help: 'Joins the group under the instance id, so that a quick restart moves no partition.',
+  },
+  storeMemory: {
+    path: 'store-memory',
+    flag: 'store-memory',
+    parser: byteSize({ min: 64_000_000, max: 1e12 }),
+    default: '512MB',
+    help: 'Memory of this process. Half of it is shared by the stores for write buffers and caches, however many tasks the instance has; filters and indexes take some three bytes a key besides.',
   },
   standbys: {
     path: 'standbys',

@@ -23,6 +23,7 @@ import {
 import { StoreQueries } from './store-queries.ts'
 import type { Task } from './task.ts'
 import { Suspicion } from './suspicion.ts'
+import { storeCount } from './topic-catalog.ts'
 import { watchTopics } from './topic-watch.ts'
 import { Worker } from './worker.ts'
 
@@ -146,6 +147,7 @@ export class Streams {
       })
     })
     if (catalog === undefined) return undefined
+    stateDirectory.expectStores(storeCount(this.#topology, catalog))
     const tables = new GlobalTables(this.#topology.globalTables, {
       cluster,
       clock,

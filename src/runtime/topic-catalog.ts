@@ -1,6 +1,7 @@
 import { StreamsError } from '../errors.ts'
 import type { SubTopology, Topic, Topology } from '../topology/topology.ts'
 import type { TopicDescription } from './ports.ts'
+import { storeDefinitionsOf } from './positions.ts'
 
 /** Full name of a topic on the cluster: internal ones belong to the application. */
 export function topicName(applicationId: string, topic: Topic): string {
@@ -41,6 +42,14 @@ export class TopicCatalog {
     const [first] = sourceNames(this.#applicationId, subTopology)
     return first === undefined ? 0 : this.partitions(first)
   }
+}
+
+/** Stores of all tasks together: one instance may have all of them, as its own or as copies. */
+export function storeCount(topology: Topology, catalog: TopicCatalog): number {
+  return topology.subTopologies.reduce(
+    (sum, each) => sum + storeDefinitionsOf(each).length * catalog.taskCount(each),
+    0,
+  )
 }
 
 export function sourceNames(applicationId: string, subTopology: SubTopology): string[] {

@@ -25,6 +25,8 @@ class MemoryStateDirectory implements StateDirectory {
     return text
   }
 
+  expectStores(): void {}
+
   async open(): Promise<StoreBackend> {
     const backend = new MemoryStoreBackend()
     this.#backends.add(backend)

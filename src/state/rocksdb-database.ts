@@ -19,14 +19,15 @@ export interface KeyValueWrite {
 export interface RocksdbOptions {
   /** Bytes of writes that are gathered in memory before they become a file; at most twice that is held. @default 8 MiB */
   readonly writeBufferBytes?: number
+  /** RocksDB's cache of 32 MiB for blocks that were read; without it they come from the page cache of the operating system. @default true */
+  readonly blockCache?: boolean
 }
 
-const defaults = Object.freeze({ writeBufferBytes: 8 * 1024 * 1024 })
+const defaults = Object.freeze({ writeBufferBytes: 8 * 1024 * 1024, blockCache: true })
 
 /**
  * One RocksDB, whole: the only code that knows the binding. A batch is always made with `autoDestroy` and flushed in the same
- * breath, because one that is left undestroyed makes `close` wait for ever. Beside the write buffers each database has a
- * block cache of RocksDB's own default (32 MiB); the binding cannot set its size.
+ * breath, because one that is left undestroyed makes `close` wait for ever.
  */
 export class RocksdbDatabase implements AsyncDisposable {
   readonly path: string
@@ -40,11 +41,14 @@ export class RocksdbDatabase implements AsyncDisposable {
 
   /** The directory's parent must exist. Throws STATE_LOCKED, STORE_CORRUPTED, DISK_FULL, ENVIRONMENT_MISSING, CONFIGURATION_INVALID. */
   static async open(path: string, options: RocksdbOptions = {}): Promise<RocksdbDatabase> {
-    const { writeBufferBytes } = { ...defaults, ...options }
+    const { writeBufferBytes, blockCache } = { ...defaults, ...options }
     const Binding = await loadBinding()
     try {
       const database = new Binding(path, {
         writeBufferSize: writeBufferBytes,
+        blockCache,
+        // In the block cache they would push out each other and everything else; without one they are in memory anyway.
+        tableCacheIndexAndFilterBlocks: blockCache,
         maxBackgroundJobs: 2,
       })
       await database.ready()

@@ -24,6 +24,8 @@ declare module 'rocksdb-native' {
     maxBackgroundJobs?: number
     writeBufferSize?: number
     maxWriteBufferNumber?: number
+    blockCache?: boolean
+    tableCacheIndexAndFilterBlocks?: boolean
   }
 
   class RocksDB {

@@ -10,6 +10,7 @@ import { RocksdbDatabase, type RocksdbOptions } from './rocksdb-database.ts'
 import { RocksdbStoreBackend } from './rocksdb-store-backend.ts'
 import { rocksdbError } from './rocksdb-error.ts'
 import { checkName } from './store-key.ts'
+import { shareStoreMemory } from './store-memory.ts'
 import type { StateDirectory, StoreBackend, StoreDefinition } from './store.ts'
 
 export interface StateDirectoryOptions {
@@ -18,7 +19,8 @@ export interface StateDirectoryOptions {
   /** Has a directory of its own below `path`. Letters, digits, `.`, `_`, `-`. */
   readonly applicationId: string
   readonly log: Logger
-  readonly rocksdb?: RocksdbOptions
+  /** Memory that its stores share once their number is known, bytes. @default what RocksDB takes, 48 MiB for each */
+  readonly storeMemoryBytes?: number
 }
 
 /**
@@ -43,7 +45,8 @@ class DiskStateDirectory implements StateDirectory {
   readonly #path: string
   readonly #instance: RocksdbDatabase
   readonly #log: Logger
-  readonly #rocksdb: RocksdbOptions
+  readonly #storeMemoryBytes: number | undefined
+  #rocksdb: RocksdbOptions = {}
   readonly #backends = new Map<string, ClosableBackend>()
   readonly #remembered = new Map<string, Promise<string>>()
   #closed: Promise<void> | undefined
@@ -52,7 +55,7 @@ class DiskStateDirectory implements StateDirectory {
     this.#path = path
     this.#instance = instance
     this.#log = options.log
-    this.#rocksdb = options.rocksdb ?? {}
+    this.#storeMemoryBytes = options.storeMemoryBytes
   }
 
   remember(name: string, make: () => string): Promise<string> {
@@ -63,6 +66,11 @@ class DiskStateDirectory implements StateDirectory {
     // A failure is not remembered: the next call tries again.
     text.catch(() => this.#remembered.delete(name))
     return text
+  }
+
+  expectStores(count: number): void {
+    if (this.#storeMemoryBytes !== undefined)
+      this.#rocksdb = shareStoreMemory(this.#storeMemoryBytes, count)
   }
 
   async open(taskId: string, store: StoreDefinition): Promise<StoreBackend> {

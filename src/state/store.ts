@@ -76,6 +76,8 @@ export interface StoreBackend extends AsyncDisposable {
 export interface StateDirectory extends AsyncDisposable {
   /** Text that was stored under the name (`instance-id`), or what `make` returns, stored durably before it is returned. */
   remember(name: string, make: () => string): Promise<string>
+  /** At most so many stores will be open at once: those that are opened from now on share the memory. */
+  expectStores(count: number): void
   /** `taskId` is `<sub-topology>_<partition>`. */
   open(taskId: string, store: StoreDefinition): Promise<StoreBackend>
   /** Tasks of which there are stores here, open or not. */

@@ -33,6 +33,8 @@ export class SimulatedStateDirectory implements StateDirectory {
     return remembered.get(name) ?? ''
   }
 
+  expectStores(): void {}
+
   async open(taskId: string, { name, kind }: StoreDefinition): Promise<StoreBackend> {
     const path = `${taskId}/${name}`
     if (this.#open.get(path)?.closed === false)

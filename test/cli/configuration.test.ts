@@ -55,6 +55,8 @@ test('the defaults are those of the contract', async () => {
     smtpConnections: 20,
     smtpInsecureAuth: false,
     instanceId: undefined,
+    storeMemory: 512_000_000,
+    standbys: 0,
     staticMembership: false,
     sessionTimeout: undefined,
     shutdownTimeout: 30_000,

@@ -24,6 +24,7 @@ const topology = new TopologyBuilder()
 function withoutRoom(directory: StateDirectory): StateDirectory {
   return {
     remember: (name, make) => directory.remember(name, make),
+    expectStores: count => directory.expectStores(count),
     open: () => Promise.reject(new StreamsError('DISK_FULL', 'no room')),
     taskIds: () => directory.taskIds(),
     destroy: (...what) => directory.destroy(...what),
