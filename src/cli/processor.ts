@@ -162,8 +162,8 @@ export class Processor {
 
   #router(options: RelayOptions): RelayRouter {
     const { configuration, clock, random, log } = this.#options
-    const { from, smtpConnections: connectionsMax } = configuration
-    const sink = new SmtpSink({ ...options, from, connectionsMax, clock, log })
+    const { from, smtpConnections: connectionsMax, retryClasses: replyRules } = configuration
+    const sink = new SmtpSink({ ...options, from, connectionsMax, replyRules, clock, log })
     const { name } = parseSmtpUrl(options.url)
     const all = { weight: 1, senderDomains: new Set<string>(), tags: new Set<string>() }
     const relays = [{ name, address: name, sink, ...all }]

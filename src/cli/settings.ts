@@ -19,6 +19,8 @@ import {
   type Parser,
 } from './parsers.ts'
 import { relayParsers } from './relay-parsers.ts'
+import { retryClasses } from './retry-classes.ts'
+import { structured } from './structure.ts'
 
 /** One key of the configuration: everything that is known about it stands here and nowhere else. */
 export interface Setting<T = unknown> {
@@ -125,6 +127,12 @@ export const settings = {
     parser: scheduleMs,
     default: '30m,30m,2h,3hx31',
     help: 'Delays before each retry; after the last one the request ends as RETRIES_EXHAUSTED. The default follows RFC 5321 section 4.5.4.1 over 4 days.',
+  },
+  retryClasses: {
+    path: 'retry-classes',
+    parser: structured(retryClasses),
+    default: '[]',
+    help: 'Rules that say what a reply of the relay means, before the built-in ones (docs/delivery.md).',
   },
   smtpConnections: {
     path: 'smtp-connections',

@@ -1,5 +1,8 @@
 import type { RejectedRecipient, SendFailure } from './held-send.ts'
-import type { FailedAttempt, TargetReply } from './sink.ts'
+import type { ReplyClass, ReplyPhase } from './reply-rule.ts'
+import type { ReplyTable } from './reply-table.ts'
+import { retryAfterMsOf } from './retry-after.ts'
+import type { FailedAttempt, Outcome, Postponement, TargetReply } from './sink.ts'
 import type { SmtpReply } from './smtp-reply.ts'
 
 export interface TargetLists {
@@ -7,22 +10,34 @@ export interface TargetLists {
   readonly deferred: readonly TargetReply[]
 }
 
-/** Targets that one reply settles: all refused, all deferred, or none where the relay only closes the connection. */
-function settledBy(reply: SmtpReply | null, targets: readonly string[]): TargetLists {
-  const lines = targets.map(target => ({ target, reply: reply?.line ?? '' }))
-  const settles = reply !== null && !reply.closing
-  return {
-    refused: settles && reply.kind === 'refused' ? lines : [],
-    deferred: settles && reply.kind === 'deferred' ? lines : [],
-  }
+/** The replies to RCPT, read by the table. */
+export interface RecipientReplies extends TargetLists {
+  /** One of them was about the relay, not about its recipient. */
+  readonly aboutRelay: SmtpReply | null
+  /** One of them said that the transaction has its fill. Those recipients are in no list: their turn comes at once. */
+  readonly tooMany: boolean
 }
 
-/** The replies to RCPT, for the targets that stand behind each envelope address. */
+/**
+ * The replies to RCPT, for the targets that stand behind each envelope address. `acceptedCount` recipients were accepted beside them: where
+ * it is 0 a transaction of one would be too large as well, so "too many" is no more than "not now".
+ */
 export function settledByRecipients(
   rejected: readonly RejectedRecipient[],
   targetsOf: (recipient: string) => readonly string[],
-): TargetLists {
-  return joinLists(rejected.map(({ recipient, reply }) => settledBy(reply, targetsOf(recipient))))
+  table: ReplyTable,
+  acceptedCount: number,
+): RecipientReplies {
+  const read = rejected.map(({ recipient, reply }) => {
+    const said = table.classOf('rcpt', reply)
+    const meant = said === 'too-many-recipients' && acceptedCount === 0 ? 'temporary' : said
+    return { targets: targetsOf(recipient), reply, meant }
+  })
+  return {
+    ...joinLists(read.map(({ targets, reply, meant }) => settledBy(meant, reply, targets))),
+    aboutRelay: read.find(({ meant }) => meant === 'relay')?.reply ?? null,
+    tooMany: read.some(({ meant }) => meant === 'too-many-recipients'),
+  }
 }
 
 export function joinLists(lists: readonly TargetLists[]): TargetLists {
@@ -32,8 +47,58 @@ export function joinLists(lists: readonly TargetLists[]): TargetLists {
   }
 }
 
+/** Targets that one reply settles: all refused, all deferred, or none where it is not about them. */
+function settledBy(
+  meant: ReplyClass | null,
+  reply: SmtpReply,
+  targets: readonly string[],
+): TargetLists {
+  const said = (more: Postponement): TargetReply[] =>
+    targets.map(target => ({ target, reply: reply.line, ...more }))
+  switch (meant) {
+    case 'permanent':
+      return { refused: said({}), deferred: [] }
+    case 'temporary':
+    case 'throttled':
+      return { refused: [], deferred: said(postponementOf(meant, reply)) }
+    case 'relay':
+    case 'too-many-recipients':
+    case null:
+      return { refused: [], deferred: [] }
+  }
+}
+
+function postponementOf(meant: ReplyClass, reply: SmtpReply): Postponement {
+  const retryAfterMs = retryAfterMsOf(reply.text)
+  return {
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(meant === 'throttled' ? { throttled: true } : {}),
+  }
+}
+
+/** What a 4yz or 5yz to the final dot means: the mail was not taken, and the table says whether to try again. */
+export function refusalOfDot(reply: SmtpReply, table: ReplyTable): Outcome {
+  const meant = table.classOf('dot', reply)
+  if (meant === 'permanent') return { kind: 'refused', reply: reply.line }
+  return {
+    kind: 'deferred',
+    reply: reply.line,
+    ...postponementOf(meant ?? 'temporary', reply),
+    ...(meant === 'relay' ? { unavailable: true } : {}),
+  }
+}
+
+const phases: Readonly<Record<SendFailure['at'], ReplyPhase | null>> = {
+  mail: 'mail',
+  // Each of them has its own reply.
+  recipients: null,
+  data: 'data',
+  body: 'data',
+  connection: null,
+}
+
 /**
- * What a send that ended before the dot means. The relay as a whole is out of reach when it says 421, or says nothing at all since MAIL;
+ * What a send that ended before the dot means. The relay as a whole is out of reach when it says so, or says nothing at all since MAIL;
  * a connection that breaks later may be about this one message.
  */
 export function failedAttempt(
@@ -43,28 +108,42 @@ export function failedAttempt(
     readonly targetsOf: (recipient: string) => readonly string[]
     readonly messageId: string
     readonly relay: string
+    readonly table: ReplyTable
   },
 ): FailedAttempt {
-  const { targets, targetsOf, messageId, relay } = attempt
-  const byRecipient =
-    failure.at === 'mail'
-      ? { refused: [], deferred: [] }
-      : settledByRecipients(failure.rejected, targetsOf)
-  const gone = new Set(failure.rejected.flatMap(({ recipient }) => targetsOf(recipient)))
-  const rest = failure.at === 'mail' ? targets : targets.filter(target => !gone.has(target))
-  const aboutAll = failure.at === 'recipients' || failure.at === 'connection' ? null : failure.reply
-  const { refused, deferred } = joinLists([byRecipient, settledBy(aboutAll, rest)])
-  const unavailable =
-    failure.reply?.closing === true || (failure.at === 'connection' && !failure.answered)
-  const reply = failure.reason
+  const { targets, targetsOf, messageId, relay, table } = attempt
+  const { at, answered, reason } = failure
+  // The relay forgets what it was told before a MAIL that it refuses.
+  const rejected = at === 'mail' ? [] : failure.rejected
+  const gone = new Set(rejected.flatMap(({ recipient }) => targetsOf(recipient)))
+  const rest = targets.filter(target => !gone.has(target))
+  const byRecipient = settledByRecipients(rejected, targetsOf, table, rest.length)
+  const phase = phases[at]
+  const meant =
+    phase === null || failure.reply === null ? null : table.classOf(phase, failure.reply)
+  const lists =
+    failure.reply === null
+      ? byRecipient
+      : joinLists([byRecipient, settledBy(temporaryForAll(meant), failure.reply, rest)])
+  const aboutRelay =
+    failure.reply !== null && (meant === 'relay' || failure.reply.closing)
+      ? failure.reply
+      : byRecipient.aboutRelay
+  const retryAfterMs = aboutRelay === null ? null : retryAfterMsOf(aboutRelay.text)
   return {
     kind: 'failed',
-    reached: failure.answered,
-    refused,
-    deferred,
-    unavailable,
-    reply,
+    reached: answered,
+    refused: lists.refused,
+    deferred: lists.deferred,
+    unavailable: aboutRelay !== null || (at === 'connection' && !answered),
+    reply: reason,
     messageId,
     relay,
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
   }
+}
+
+/** Only RCPT is about one recipient: elsewhere "too many" is no more than "not now". */
+function temporaryForAll(meant: ReplyClass | null): ReplyClass | null {
+  return meant === 'too-many-recipients' ? 'temporary' : meant
 }

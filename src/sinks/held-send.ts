@@ -63,6 +63,7 @@ export class HeldSend {
   readonly #clock: Clock
   readonly #times: SendTimes
   readonly #release: (reuse: Reuse) => void
+  readonly #refusalOfDot: (reply: SmtpReply) => Outcome
   readonly #prepared = Promise.withResolvers<HeldEnvelope | SendFailure>()
   readonly #lost = Promise.withResolvers<string>()
   readonly #outcome = Promise.withResolvers<Outcome>()
@@ -78,17 +79,26 @@ export class HeldSend {
   #cancelTimer: Cancel = () => undefined
   #data: Writable | undefined
 
-  /** `release` is called once, when the link is free again. */
+  /**
+   * `release` is called once, when the link is free again. `refusalOfDot` says what a whole 4yz or 5yz to the dot means: the mail was not
+   * taken, so `deferred` or `refused`.
+   */
   constructor(
     link: SmtpLink,
     envelope: SendEnvelope,
-    context: { clock: Clock; times: SendTimes; release: (reuse: Reuse) => void },
+    context: {
+      clock: Clock
+      times: SendTimes
+      release: (reuse: Reuse) => void
+      refusalOfDot: (reply: SmtpReply) => Outcome
+    },
   ) {
     this.#link = link
     this.#bytes = envelope.bytes
     this.#clock = context.clock
     this.#times = context.times
     this.#release = context.release
+    this.#refusalOfDot = context.refusalOfDot
     this.lost = this.#lost.promise
     const { from, to, bytes, eightBit } = envelope
     this.#sending = { from, to: [...to], size: bytes.length, use8BitMime: eightBit }
@@ -203,7 +213,9 @@ export class HeldSend {
     // EMESSAGE is the reply to the dot; other errors may carry the beginning of one that never ended.
     const whole = error === null || error.code === 'EMESSAGE'
     if (!whole || reply === null || reply.kind === 'garbage') return this.#end(reason, 'drop')
-    this.#settle({ kind: reply.kind, reply: reply.line }, reuseAfter(reply))
+    const outcome: Outcome =
+      reply.kind === 'done' ? { kind: 'done', reply: reply.line } : this.#refusalOfDot(reply)
+    this.#settle(outcome, reuseAfter(reply))
   }
 
   #onEnd(reason: string, error?: SessionError): void {

@@ -1,5 +1,13 @@
+/** What a "not now" says beside that. */
+export interface Postponement {
+  /** The other side's own "try again in N", milliseconds: no earlier. */
+  readonly retryAfterMs?: number
+  /** It is about how much is sent, not about this request: the other side wants less of it. */
+  readonly throttled?: boolean
+}
+
 /** How one target of a request (for mail: one recipient) has fared so far. */
-export interface TargetReply {
+export interface TargetReply extends Postponement {
   readonly target: string
   /** As the other side said it: code, enhanced code and text in one line. */
   readonly reply: string
@@ -27,15 +35,17 @@ export interface SinkAttempt<Request> {
  */
 export type OutcomeKind = 'done' | 'refused' | 'deferred' | 'unknown' | 'abandoned'
 
-export interface Outcome {
+export interface Outcome extends Postponement {
   readonly kind: OutcomeKind
   readonly reply: string
+  /** Of `deferred`: it is about the other side as a whole, and says nothing of this request. */
+  readonly unavailable?: boolean
 }
 
 /** Everything that can be undone has been done, and the other side waits for the last step. */
 export interface PreparedAttempt {
   readonly kind: 'prepared'
-  /** Targets the last step will serve; at least one. */
+  /** Targets the last step will serve; at least one. Those in no list were left for a further attempt, at once. */
   readonly accepted: readonly string[]
   /** Targets refused for good, and targets to be tried again later, before the last step. */
   readonly refused: readonly TargetReply[]
@@ -59,13 +69,13 @@ export interface PreparedAttempt {
 }
 
 /** The try ended before the last step: nothing was delivered by it. */
-export interface FailedAttempt {
+export interface FailedAttempt extends Postponement {
   readonly kind: 'failed'
   /** Whether the other side saw the request at all (for mail: the try reached MAIL). Only such tries count. */
   readonly reached: boolean
   readonly refused: readonly TargetReply[]
   readonly deferred: readonly TargetReply[]
-  /** True when the other side as a whole was out of reach or is closing (no connection, 421): the engine slows down for all requests. */
+  /** True when the other side as a whole was out of reach or is closing (no connection, 421, no login): the engine slows down for all requests. */
   readonly unavailable: boolean
   /**
    * Nobody was asked, because those who may be are out of reach or have no room: this request's turn comes again after so many

@@ -3,6 +3,7 @@ import { StreamsError } from '../errors.ts'
 import { silentLogger, type Logger } from '../log.ts'
 import { resolveAuth, type ResolvedAuth, type SmtpAuthOptions } from './smtp-auth.ts'
 import { resolveTls, type ResolvedTls, type SmtpTlsOptions } from './smtp-tls.ts'
+import type { ReplyRule } from './reply-rule.ts'
 import { parseSmtpUrl, type SmtpEndpoint } from './smtp-url.ts'
 
 export interface SmtpSinkOptions {
@@ -18,6 +19,8 @@ export interface SmtpSinkOptions {
   readonly insecureAuth?: boolean
   /** When TLS is used and what is checked. @default STARTTLS when offered, certificate not checked; with smtps:// checked */
   readonly tls?: SmtpTlsOptions
+  /** How replies are read, before the built-in rules. @default none */
+  readonly replyRules?: readonly ReplyRule[]
   /** What EHLO says. @default the machine's name, or [127.0.0.1] when that is no domain */
   readonly clientName?: string
   /** Longest wait for name lookup, TCP and TLS, milliseconds. @default 30_000 */
@@ -50,6 +53,7 @@ export type ResolvedSmtpOptions = Required<
 const defaults = Object.freeze({
   connectionsMax: 20,
   insecureAuth: false,
+  replyRules: Object.freeze([]),
   clientName: null,
   connectTimeoutMs: 30_000,
   greetingTimeoutMs: 60_000,

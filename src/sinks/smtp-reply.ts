@@ -5,17 +5,25 @@ export interface SmtpReply {
   readonly kind: ReplyKind
   /** 421: the relay closes the connection, whatever it was asked. */
   readonly closing: boolean
+  /** Three digits; '' of garbage. */
+  readonly code: string
+  /** RFC 3463, such as `5.1.1`; '' where the relay says none. */
+  readonly enhanced: string
+  /** What it says beside them, in one line of at most 2048 characters. */
+  readonly text: string
   /** Code, enhanced code and text in one line; see `oneLine`. */
   readonly line: string
 }
 
 const lineLengthMax = 512
+/** Long enough for what an essay of a relay says in its middle. */
+const textLengthMax = 2048
 const kinds: Readonly<Record<string, ReplyKind>> = { 2: 'done', 4: 'deferred', 5: 'refused' }
 
 /** Text from outside in one line of at most 512 characters without control or format characters: it goes to logs, topics and terminals. */
-export function oneLine(text: string): string {
+export function oneLine(text: string, lengthMax = lineLengthMax): string {
   const line = text.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
-  return line.length <= lineLengthMax ? line : line.slice(0, lineLengthMax).toWellFormed()
+  return line.length <= lengthMax ? line : line.slice(0, lengthMax).toWellFormed()
 }
 
 /**
@@ -27,12 +35,17 @@ export function parseReply(raw: string): SmtpReply {
   const code = /^[2-5]\d\d(?=[ -]|$)/.exec(raw)?.[0]
   const agreed =
     code !== undefined && lines.every(line => /^\d{3}(?=[ -]|$)/.exec(line)?.[0] === code)
-  if (!agreed) return { kind: 'garbage', closing: false, line: oneLine(raw) }
+  if (!agreed) {
+    const line = oneLine(raw)
+    return { kind: 'garbage', closing: false, code: '', enhanced: '', text: line, line }
+  }
 
   const texts = lines.map(line => line.slice(4).trim())
-  const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(texts[0] ?? '')?.[0]
+  const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(texts[0] ?? '')?.[0] ?? ''
   const withoutCode = (text: string): string =>
-    enhanced !== undefined && text.startsWith(enhanced) ? text.slice(enhanced.length).trim() : text
-  const line = oneLine([code, enhanced ?? '', ...texts.map(withoutCode)].join(' '))
-  return { kind: kinds[code.charAt(0)] ?? 'garbage', closing: code === '421', line }
+    enhanced !== '' && text.startsWith(enhanced) ? text.slice(enhanced.length).trim() : text
+  const text = oneLine(texts.map(withoutCode).join(' '), textLengthMax)
+  const line = oneLine([code, enhanced, text].join(' '))
+  const kind = kinds[code.charAt(0)] ?? 'garbage'
+  return { kind, closing: code === '421', code, enhanced, text, line }
 }

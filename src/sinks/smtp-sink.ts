@@ -2,6 +2,7 @@ import { describeError } from '../errors.ts'
 import {
   failedAttempt,
   joinLists,
+  refusalOfDot,
   settledByRecipients,
   type TargetLists,
 } from './attempt-outcome.ts'
@@ -12,6 +13,7 @@ import { envelopeAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId } from './message-id.ts'
 import { refusedByCapabilities } from './relay-capabilities.ts'
+import { ReplyTable } from './reply-table.ts'
 import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
 import type { SmtpLink } from './smtp-link.ts'
 import {
@@ -27,12 +29,14 @@ export class SmtpSink implements Sink<MailRequest> {
   readonly concurrencyMax: number
   readonly #options: ResolvedSmtpOptions
   readonly #pool: SmtpPool
+  readonly #table: ReplyTable
   readonly #sends = new Set<HeldSend>()
 
   /** Throws CONFIGURATION_INVALID. Connects to nothing yet. */
   constructor(options: SmtpSinkOptions) {
     this.#options = resolveSmtpOptions(options)
     this.#pool = new SmtpPool(this.#options)
+    this.#table = new ReplyTable(this.#options.replyRules)
     this.concurrencyMax = this.#options.connectionsMax
   }
 
@@ -109,7 +113,8 @@ export class SmtpSink implements Sink<MailRequest> {
     const forgotten = !result.answered || (result.at === 'mail' && result.reply?.closing === true)
     if (reused && forgotten) return 'stale'
     const { name: relay } = endpoint
-    const failed = failedAttempt(result, { targets: able, targetsOf, messageId: id, relay })
+    const about = { targets: able, targetsOf, messageId: id, relay, table: this.#table }
+    const failed = failedAttempt(result, about)
     return { ...failed, refused: [...incapable, ...failed.refused] }
   }
 
@@ -117,6 +122,7 @@ export class SmtpSink implements Sink<MailRequest> {
     const send: HeldSend = new HeldSend(link, envelope, {
       clock: this.#options.clock,
       times: this.#options,
+      refusalOfDot: reply => refusalOfDot(reply, this.#table),
       release: reuse => {
         this.#sends.delete(send)
         this.#pool.release(link, reuse)
@@ -138,7 +144,7 @@ export class SmtpSink implements Sink<MailRequest> {
       accepted: held.accepted.flatMap(targetsOf),
       ...joinLists([
         { refused: incapable, deferred: [] },
-        settledByRecipients(held.rejected, targetsOf),
+        settledByRecipients(held.rejected, targetsOf, this.#table, held.accepted.length),
       ]),
       messageId: mail.messageId,
       contentHash: mail.contentHash,

@@ -36,12 +36,6 @@ describe.each([
       reply: '451 4.3.0 no',
     },
     { rule: '5yz is refused', dot: reply('554 5.7.1 no'), kind: 'refused', reply: '554 5.7.1 no' },
-    {
-      rule: '421 is deferred',
-      dot: replyAndHangUp('421 4.3.2 bye'),
-      kind: 'deferred',
-      reply: '421 4.3.2 bye',
-    },
     { rule: '3yz is in doubt', dot: reply('354 what'), kind: 'unknown', reply: '354 what' },
     { rule: 'garbage is in doubt', dot: reply('2xx hello'), kind: 'unknown', reply: '2xx hello' },
     { rule: 'a two-digit code is in doubt', dot: reply('25 ok'), kind: 'unknown', reply: '25 ok' },
@@ -84,6 +78,19 @@ describe.each([
 
     expect(outcome).toEqual({ kind, reply: line })
     expect(relay.commands.filter(command => command === '.')).toHaveLength(1)
+  })
+
+  test('after the dot 421 is deferred, and is about the relay', async () => {
+    await using relay = await ScriptedSmtpServer.start({
+      ehlo,
+      dot: replyAndHangUp('421 4.3.2 bye'),
+    })
+    await using sink = sinkOf(relay)
+    const attempt = await prepared(sink)
+
+    const outcome = await attempt.perform(() => true)
+
+    expect(outcome).toEqual({ kind: 'deferred', reply: '421 4.3.2 bye', unavailable: true })
   })
 
   test('silence after the dot is in doubt after 10 minutes, not before', async () => {

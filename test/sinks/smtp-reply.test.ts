@@ -18,11 +18,26 @@ test.each([
   { raw: '250 \u001B[31mred\u0007\u202E\u0000', kind: 'done', line: '250 [31mred' },
   { raw: '', kind: 'garbage', line: '' },
 ])('reads $raw', ({ raw, kind, line }) => {
-  expect(parseReply(raw)).toEqual({ kind, closing: false, line })
+  expect(parseReply(raw)).toMatchObject({ kind, closing: false, line })
 })
 
 test('421 closes the connection', () => {
   expect(parseReply('421 4.3.2 bye')).toMatchObject({ kind: 'deferred', closing: true })
+})
+
+test('code, enhanced code and words are told apart', () => {
+  expect(parseReply('550-5.7.1 rate\n550 5.7.1 limited')).toMatchObject({
+    code: '550',
+    enhanced: '5.7.1',
+    text: 'rate limited',
+  })
+  expect(parseReply('451 4.7 later')).toMatchObject({ enhanced: '', text: '4.7 later' })
+})
+
+test('the words are kept for longer than the line', () => {
+  const { line, text } = parseReply(`451 ${'x'.repeat(5000)}`)
+
+  expect([line.length, text.length]).toEqual([512, 2048])
 })
 
 test('a line has at most 512 characters and no half of one', () => {
