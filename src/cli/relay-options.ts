@@ -19,6 +19,7 @@ export interface RelaySettings {
   readonly tokenFile?: string | undefined
   readonly authMechanism?: AuthMechanism | undefined
   readonly insecureAuth?: boolean | undefined
+  readonly recipientsMax?: number | undefined
   readonly tls?:
     | {
         readonly policy?: TlsPolicy | undefined
@@ -44,6 +45,7 @@ export const relayShapes = Object.freeze({
   tokenFile: optional(plain(filePath('FILE'))),
   authMechanism: optional(plain(relayParsers.authMechanism)),
   insecureAuth: optional(plain(onOff)),
+  recipientsMax: optional(plain(relayParsers.recipientsMax)),
   tls: optional(tlsShape),
 })
 
@@ -57,6 +59,7 @@ export function relayOfSmtp(configuration: Configuration): RelaySettings {
     tokenFile: configuration.smtpTokenFile,
     authMechanism: configuration.smtpAuthMechanism,
     insecureAuth: configuration.smtpInsecureAuth,
+    recipientsMax: configuration.smtpRecipientsMax,
     tls: {
       policy: configuration.smtpTlsPolicy,
       caFile: configuration.smtpTlsCaFile,
@@ -67,7 +70,9 @@ export function relayOfSmtp(configuration: Configuration): RelaySettings {
 }
 
 /** What a sink is given of a relay's keys. */
-export type RelayOptions = Required<Pick<SmtpSinkOptions, 'url' | 'auth' | 'tls' | 'insecureAuth'>>
+export type RelayOptions = Required<
+  Pick<SmtpSinkOptions, 'url' | 'auth' | 'tls' | 'insecureAuth' | 'recipientsMax'>
+>
 
 /**
  * What a sink is given for one relay, with its files read and everything checked that can be checked without it. `place` is where its keys
@@ -79,6 +84,7 @@ export async function relayOptions(place: string, settings: RelaySettings): Prom
     tokenFile,
     authMechanism,
     insecureAuth,
+    recipientsMax = 100,
     tls: { policy, caFile } = {},
   } = settings
   const { pins, serverName } = settings.tls ?? {}
@@ -102,7 +108,7 @@ export async function relayOptions(place: string, settings: RelaySettings): Prom
   const { secure, credentials } = at(place, () => parseSmtpUrl(url))
   at(place, () => resolveAuth(auth, credentials))
   at(`${place}.tls`, () => resolveTls(tls, secure))
-  return { url, auth, tls, insecureAuth: insecureAuth ?? false }
+  return { url, auth, tls, insecureAuth: insecureAuth ?? false, recipientsMax }
 }
 
 function at<T>(place: string, check: () => T): T {

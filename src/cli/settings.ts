@@ -134,6 +134,12 @@ export const settings = {
     default: '[]',
     help: 'Rules that say what a reply of the relay means, before the built-in ones (docs/delivery.md).',
   },
+  smtpRecipientsMax: {
+    path: 'smtp.recipients-max',
+    parser: relayParsers.recipientsMax,
+    default: '100',
+    help: 'Recipients of one transaction with the relay; a mail to more of them goes in several. A relay that takes fewer is remembered.',
+  },
   smtpConnections: {
     path: 'smtp-connections',
     flag: 'smtp-connections',

@@ -1,10 +1,15 @@
-import type { FailedAttempt, Outcome, TargetReply } from '../sinks/sink.ts'
+import type { FailedAttempt, Outcome, PreparedAttempt, TargetReply } from '../sinks/sink.ts'
 import type { Decision } from './delivery.ts'
 
 /** What can happen to a delivery. Times are wall clock, milliseconds; `chance` is drawn in [0, 1) by the caller. */
 export type DeliveryEvent =
   | { readonly kind: 'accepted'; readonly nowMs: number }
-  | { readonly kind: 'attempt'; readonly nowMs: number; readonly attempt: AttemptIntent }
+  | {
+      readonly kind: 'attempt'
+      readonly nowMs: number
+      readonly chance: number
+      readonly attempt: AttemptIntent
+    }
   | {
       readonly kind: 'failed'
       readonly nowMs: number
@@ -42,4 +47,9 @@ export interface AttemptIntent {
   readonly messageId: string
   readonly contentHash: string
   readonly relay: string
+}
+
+export function intentOf(token: string, prepared: PreparedAttempt): AttemptIntent {
+  const { accepted, refused, deferred, messageId, contentHash, relay } = prepared
+  return { token, accepted, refused, deferred, messageId, contentHash, relay }
 }

@@ -1,25 +1,18 @@
 import assert from 'node:assert/strict'
-import type { FailedAttempt, TargetReply } from '../sinks/sink.ts'
-import { type Decision, decisionText, type Delivery, type Doubt, markTargets } from './delivery.ts'
+import type { FailedAttempt, Outcome, TargetReply } from '../sinks/sink.ts'
+import {
+  type Decision,
+  decisionText,
+  type Delivery,
+  type Doubt,
+  markTargets,
+  nextDueMs,
+  pendingTargets,
+} from './delivery.ts'
 import type { AttemptIntent, DeliveryEvent } from './delivery-event.ts'
-import type { EndKind, TargetStatus } from './effect.ts'
-
-export interface RetryPolicy {
-  readonly delaysMs: readonly number[]
-  /** Share of a delay that is drawn by chance. */
-  readonly jitter: number
-}
-
-/** The next state, and the end to publish if the event brought one. The same delivery object means: the event says nothing. */
-export interface Transition {
-  readonly delivery: Delivery
-  readonly end: EndKind | null
-}
-
-/** RFC 5321 4.5.4.1: give up after 4–5 days. Bounds what gets no answer at all; "not now" answers are bounded by the schedule. */
-const silenceMaxMs = 4 * 24 * 3600 * 1000
-const dropDelayMinMs = 1000
-const dropDelayMaxMs = 300_000
+import { dropped, end, giveUp, proceed, same, type Transition, wait } from './delivery-rest.ts'
+import { type Moment, postpone, type RetryPolicy, startAfresh } from './delivery-schedule.ts'
+import type { TargetStatus } from './effect.ts'
 
 /** Pure: no clock, no I/O, no chance of its own. */
 export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryPolicy): Transition {
@@ -27,9 +20,9 @@ export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryP
     case 'accepted':
       return accept(delivery, event.nowMs)
     case 'attempt':
-      return attempt(delivery, event.nowMs, event.attempt)
+      return attempt(delivery, event.attempt, event, policy)
     case 'failed':
-      return fail(delivery, event.failure, event.nowMs, event.chance, policy)
+      return fail(delivery, event.failure, event, policy)
     case 'outcome':
       return applyOutcome(delivery, event, policy)
     case 'refused':
@@ -55,10 +48,6 @@ export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryP
 /** Queued or waiting: no attempt is under way that anybody could have seen. */
 export function isIdle(delivery: Delivery): boolean {
   return delivery.state.kind === 'queued' || delivery.state.kind === 'waiting'
-}
-
-function same(delivery: Delivery): Transition {
-  return { delivery, end: null }
 }
 
 function accept(delivery: Delivery, nowMs: number): Transition {
@@ -87,55 +76,62 @@ function refuse(delivery: Delivery, refused: readonly TargetReply[], nowMs: numb
     'refused',
   )
   const settled = { ...delivery, targets, reply: pending.at(-1)!.reply }
-  return hasPending(settled) ? same(settled) : end(settled, nowMs, 'refused')
+  const isEarly = delivery.state.kind === 'waiting' && delivery.state.dueMs > nowMs
+  return isEarly && hasPending(settled) ? same(settled) : proceed(settled, nowMs)
 }
 
-/** Transaction 1. The targets refused and deferred before the gate are recorded with it. */
-function attempt(delivery: Delivery, nowMs: number, intent: AttemptIntent): Transition {
+/** Transaction 1. The targets refused and deferred before the gate are recorded with it; those in no list are left for another attempt. */
+function attempt(
+  delivery: Delivery,
+  intent: AttemptIntent,
+  at: Moment,
+  policy: RetryPolicy,
+): Transition {
   assert(isIdle(delivery), `an attempt begins from rest, not while ${delivery.state.kind}`)
   assert(intent.accepted.length > 0, 'an attempt serves somebody')
-  const refused = markTargets(delivery.targets, intent.refused, 'refused')
-  return {
-    delivery: {
-      ...delivery,
-      targets: markTargets(refused, intent.deferred, 'pending'),
-      state: { kind: 'attempting', token: intent.token, targets: intent.accepted },
-      attempts: delivery.attempts + 1,
-      firstTryMs: delivery.firstTryMs ?? nowMs,
-      messageId: intent.messageId,
-      contentHash: intent.contentHash,
-      relay: intent.relay,
-    },
-    end: null,
+  const pending = new Set(pendingTargets(delivery))
+  assert(
+    intent.accepted.every(target => pending.has(target)),
+    'an attempt serves nobody who is settled',
+  )
+  const targets = markTargets(delivery.targets, intent.refused, 'refused')
+  const tried: Delivery = {
+    ...delivery,
+    targets,
+    state: { kind: 'attempting', token: intent.token, targets: intent.accepted },
+    attempts: delivery.attempts + 1,
+    firstTryMs: delivery.firstTryMs ?? at.nowMs,
+    messageId: intent.messageId,
+    contentHash: intent.contentHash,
+    relay: intent.relay,
   }
+  return same(postpone(tried, intent.deferred, at, policy))
 }
 
 /** The try ended before the gate: nothing was delivered by it. */
 function fail(
   delivery: Delivery,
   failure: FailedAttempt,
-  nowMs: number,
-  chance: number,
+  at: Moment,
   policy: RetryPolicy,
 ): Transition {
   if (!isIdle(delivery)) return same(delivery)
   const tried: Delivery = {
     ...delivery,
-    targets: markTargets(
-      markTargets(delivery.targets, failure.refused, 'refused'),
-      failure.deferred,
-      'pending',
-    ),
+    targets: markTargets(delivery.targets, failure.refused, 'refused'),
     attempts: delivery.attempts + (failure.reached ? 1 : 0),
-    firstTryMs: delivery.firstTryMs ?? nowMs,
+    firstTryMs: delivery.firstTryMs ?? at.nowMs,
     messageId: failure.messageId || delivery.messageId,
     relay: failure.relay || delivery.relay,
     reply: failure.reply,
   }
   const answered = failure.refused.length + failure.deferred.length > 0
-  return answered
-    ? proceed(tried, nowMs, chance, policy)
-    : dropped(tried, nowMs, failure.reply, policy)
+  if (!answered) return dropped(tried, at, policy, failure)
+  const postponed = { ...postpone(tried, failure.deferred, at, policy), drops: 0 }
+  // Somebody was told nothing: it may be that the connection broke, so not in the same moment again.
+  return nextDueMs(postponed) <= at.nowMs
+    ? dropped(postponed, at, policy, failure)
+    : proceed(postponed, at.nowMs)
 }
 
 function applyOutcome(
@@ -146,7 +142,7 @@ function applyOutcome(
   const { state } = delivery
   return state.kind === 'attempting' && state.token === event.token
     ? conclude(delivery, state.targets, event, policy)
-    : lateEvidence(delivery, event)
+    : lateEvidence(delivery, event, policy)
 }
 
 /** Transaction 2: what came of the attempt that this delivery waits for. */
@@ -157,67 +153,46 @@ function conclude(
   policy: RetryPolicy,
 ): Transition {
   const { outcome, nowMs, token } = event
-  const replies = targets.map(target => ({ target, reply: outcome.reply }))
+  const replies = repliesOf(targets, outcome)
   const rested: Delivery = {
     ...delivery,
     state: { kind: 'queued' },
     reply: outcome.reply || delivery.reply,
   }
   switch (outcome.kind) {
-    case 'done':
-      return proceed(
-        {
-          ...rested,
-          targets: markTargets(delivery.targets, replies, 'accepted'),
-          acceptedAtMs: nowMs,
-          drops: 0,
-        },
-        nowMs,
-        event.chance,
-        policy,
-      )
-    case 'refused':
-      return proceed(
-        { ...rested, targets: markTargets(delivery.targets, replies, 'refused') },
-        nowMs,
-        event.chance,
-        policy,
-      )
-    case 'deferred':
-      return proceed(
-        { ...rested, targets: markTargets(delivery.targets, replies, 'pending') },
-        nowMs,
-        event.chance,
-        policy,
-      )
+    case 'done': {
+      const accepted = markTargets(delivery.targets, replies, 'accepted')
+      return proceed({ ...rested, targets: accepted, acceptedAtMs: nowMs, drops: 0 }, nowMs)
+    }
+    case 'refused': {
+      const refused = markTargets(delivery.targets, replies, 'refused')
+      return proceed({ ...rested, targets: refused, drops: 0 }, nowMs)
+    }
+    case 'deferred': {
+      // About the relay it is no answer to this request: it uses up no retry.
+      if (outcome.unavailable === true) return dropped(rested, event, policy, outcome)
+      return proceed({ ...postpone(rested, replies, event, policy), drops: 0 }, nowMs)
+    }
     case 'abandoned':
       // Certainly not delivered, and nobody said no: at once again, unless it keeps happening.
       return delivery.drops < 3
-        ? again({ ...rested, drops: delivery.drops + 1 }, nowMs)
-        : dropped(rested, nowMs, outcome.reply, policy)
+        ? proceed({ ...rested, drops: delivery.drops + 1 }, nowMs)
+        : dropped(rested, event, policy, outcome)
     case 'unknown': {
       const doubted: Delivery = {
         ...rested,
         doubts: [...delivery.doubts, { token, targets, relay: delivery.relay }],
       }
-      if (delivery.plan.inDoubt === 'hold')
-        return proceed(
-          { ...doubted, targets: markTargets(delivery.targets, replies, 'unknown') },
-          nowMs,
-          event.chance,
-          policy,
-        )
+      if (delivery.plan.inDoubt === 'hold') {
+        const unknown = markTargets(delivery.targets, replies, 'unknown')
+        return proceed({ ...doubted, targets: unknown }, nowMs)
+      }
       // Sent again with the same bytes: the first time at once, then ever more slowly.
       return delivery.drops === 0
-        ? again({ ...doubted, drops: 1 }, nowMs)
-        : dropped(doubted, nowMs, outcome.reply, policy)
+        ? proceed({ ...doubted, drops: 1 }, nowMs)
+        : dropped(doubted, event, policy, outcome)
     }
   }
-}
-
-/** Queued, unless late evidence has settled everybody meanwhile. */
-function again(delivery: Delivery, nowMs: number): Transition {
-  return hasPending(delivery) ? same(delivery) : end(delivery, nowMs, 'refused')
 }
 
 /**
@@ -227,6 +202,7 @@ function again(delivery: Delivery, nowMs: number): Transition {
 function lateEvidence(
   delivery: Delivery,
   event: Extract<DeliveryEvent, { kind: 'outcome' }>,
+  policy: RetryPolicy,
 ): Transition {
   const { outcome, nowMs, token } = event
   const { state } = delivery
@@ -234,24 +210,24 @@ function lateEvidence(
   if (doubt === undefined || outcome.kind === 'unknown') return same(delivery)
   if (state.kind === 'ended' && state.end !== 'in-doubt') return same(delivery)
   const status = statusAfter[outcome.kind]
-  const replies = concernedBy(doubt, delivery, status).map(target => ({
-    target,
-    reply: outcome.reply,
-  }))
-  const known: Delivery = {
+  const served = concernedBy(doubt, delivery, status)
+  const replies = repliesOf(served, outcome)
+  const told: Delivery = {
     ...delivery,
     targets: markTargets(delivery.targets, replies, status),
     doubts: delivery.doubts.filter(each => each !== doubt),
     acceptedAtMs: outcome.kind === 'done' ? nowMs : delivery.acceptedAtMs,
     reply: outcome.reply,
   }
+  // Known now not to have been delivered: it is tried again at once, unless the other side has named a time.
+  const isLater = status === 'pending' && outcome.retryAfterMs !== undefined
+  const known = isLater ? postpone(told, repliesOf(served, outcome), event, policy) : told
   if (state.kind === 'attempting') return same(known)
+  if (status !== 'pending' && hasPending(known)) return same(known)
   const revising = delivery.revising || state.kind === 'ended'
-  // Known now not to have been delivered: it is tried again at once.
-  if (status === 'pending') return same({ ...known, revising, state: { kind: 'queued' } })
-  if (hasPending(known)) return same(known)
-  const revised = end({ ...known, revising }, nowMs, 'refused')
-  return state.kind === 'ended' && revised.end === null ? same(known) : revised
+  const next = proceed({ ...known, revising }, nowMs)
+  const endsAgain = state.kind === 'ended' && next.delivery.state.kind === 'ended'
+  return endsAgain && next.end === null ? same(known) : next
 }
 
 /**
@@ -283,15 +259,8 @@ function resolve(
         'cancelled',
       )
     case 'resend':
-      // A fresh start: nothing that was used up before the doubt is held against it.
-      return same({
-        ...known,
-        targets: markTargets(targets, replies, 'pending'),
-        state: { kind: 'queued' },
-        retries: 0,
-        drops: 0,
-        firstTryMs: null,
-      })
+      // Nothing that was used up before the doubt is held against it.
+      return same({ ...startAfresh(known, replies), state: { kind: 'queued' } })
     case 'cancel':
       return same(delivery)
   }
@@ -314,66 +283,14 @@ const statusAfter = {
   abandoned: 'pending',
 } as const
 
-function hasPending(delivery: Delivery): boolean {
-  return delivery.targets.some(each => each.status === 'pending')
-}
-
-/** After an answer: ended if nobody is pending, else the next retry of the schedule. */
-function proceed(
-  delivery: Delivery,
-  nowMs: number,
-  chance: number,
-  policy: RetryPolicy,
-): Transition {
-  if (!hasPending(delivery)) return end(delivery, nowMs, 'refused')
-  const delayMs = policy.delaysMs[delivery.retries]
-  if (delayMs === undefined)
-    return giveUp(delivery, nowMs, 'retries-exhausted', 'its retries ran out')
-  const jitteredMs = Math.round(delayMs * (1 + policy.jitter * chance))
-  return wait({ ...delivery, retries: delivery.retries + 1, drops: 0 }, nowMs + jitteredMs)
-}
-
-/** Without an answer: back-off of its own, doubling from 1 s to 5 min, for as long as mail is kept: 4 days, or a longer schedule. */
-function dropped(
-  delivery: Delivery,
-  nowMs: number,
-  reply: string,
-  { delaysMs, jitter }: RetryPolicy,
-): Transition {
-  if (!hasPending(delivery)) return end(delivery, nowMs, 'refused')
-  const sinceMs = nowMs - (delivery.firstTryMs ?? nowMs)
-  const scheduleMs = delaysMs.reduce((sum, delayMs) => sum + delayMs, 0) * (1 + jitter)
-  if (sinceMs > Math.max(silenceMaxMs, scheduleMs))
-    return giveUp(delivery, nowMs, 'retries-exhausted', `no answer for days: ${reply}`)
-  const delayMs = Math.min(dropDelayMinMs * 2 ** Math.min(delivery.drops, 20), dropDelayMaxMs)
-  return wait({ ...delivery, drops: delivery.drops + 1 }, nowMs + delayMs)
-}
-
-/** Never beyond the expiry: there the timer fires to end it. */
-function wait(delivery: Delivery, dueMs: number): Transition {
-  const { expiresAtMs } = delivery.plan
-  const boundedMs = expiresAtMs === null ? dueMs : Math.min(dueMs, expiresAtMs)
-  return { delivery: { ...delivery, state: { kind: 'waiting', dueMs: boundedMs } }, end: null }
-}
-
-/** Those still pending are refused with their last reply, or with the reason if they never got one. */
-function giveUp(delivery: Delivery, nowMs: number, kind: EndKind, reason: string): Transition {
-  const targets = delivery.targets.map(each =>
-    each.status === 'pending'
-      ? { ...each, status: 'refused' as const, reply: each.reply || reason }
-      : each,
+/** One answer for all of them. */
+function repliesOf(targets: readonly string[], outcome: Outcome): TargetReply[] {
+  const { reply, retryAfterMs } = outcome
+  return targets.map(target =>
+    retryAfterMs === undefined ? { target, reply } : { target, reply, retryAfterMs },
   )
-  return end({ ...delivery, targets, reply: delivery.reply || reason }, nowMs, kind)
 }
 
-/** Accepted by one is done; else somebody in doubt makes it in doubt; else the reason given. */
-function end(delivery: Delivery, nowMs: number, otherwise: EndKind): Transition {
-  const has = (status: string): boolean => delivery.targets.some(each => each.status === status)
-  const kind: EndKind = has('accepted') ? 'done' : has('unknown') ? 'in-doubt' : otherwise
-  // A second in-doubt end would say nothing new: the first one stands.
-  const published = delivery.revising && kind === 'in-doubt' ? null : kind
-  return {
-    delivery: { ...delivery, state: { kind: 'ended', end: kind, atMs: nowMs } },
-    end: published,
-  }
+function hasPending(delivery: Delivery): boolean {
+  return nextDueMs(delivery) < Infinity
 }

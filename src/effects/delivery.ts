@@ -48,7 +48,7 @@ export interface Delivery {
   readonly state: DeliveryState
   /** Tries that reached the other side. */
   readonly attempts: number
-  /** Retry delays used up by a "not now" from the other side. */
+  /** The most retry delays that a pending target has used up; an older release knows no others. */
   readonly retries: number
   /** Tries in a row that ended without any answer. They have a back-off of their own and use up no retry. */
   readonly drops: number
@@ -79,7 +79,7 @@ export function newDelivery(
   const { targets, ...rest } = plan
   return {
     plan: rest,
-    targets: targets.map(target => ({ target, status: 'pending', reply: '' })),
+    targets: targets.map(target => ({ target, status: 'pending', reply: '', retries: 0 })),
     state: { kind: 'queued' },
     attempts: 0,
     retries: 0,
@@ -105,8 +105,25 @@ function placeOf({ topic, partition, offset }: EffectOrigin): EffectOrigin {
   return { topic, partition, offset }
 }
 
-export function pendingTargets(delivery: Delivery): string[] {
-  return delivery.targets.filter(each => each.status === 'pending').map(each => each.target)
+export function pendingTargets({ targets }: Delivery): string[] {
+  return targets.flatMap(({ target, status }) => (status === 'pending' ? [target] : []))
+}
+
+/** When the next pending target's turn comes, wall clock, milliseconds: -Infinity when it has come; Infinity when nobody is pending. */
+export function nextDueMs({ targets }: Delivery): number {
+  return targets.reduce(
+    (earliest, each) =>
+      each.status === 'pending' ? Math.min(earliest, each.dueMs ?? -Infinity) : earliest,
+    Infinity,
+  )
+}
+
+/** Whom a try is for: those whose turn has come. Where a clock has gone back that is at least who comes first. */
+export function dueTargets(delivery: Delivery, nowMs: number): string[] {
+  const untilMs = Math.max(nowMs, nextDueMs(delivery))
+  return delivery.targets.flatMap(({ target, status, dueMs = -Infinity }) =>
+    status === 'pending' && dueMs <= untilMs ? [target] : [],
+  )
 }
 
 /** Whom a try must go to: as long as an attempt is in doubt nobody else than who may have it is given the mail. */
@@ -125,7 +142,12 @@ export function markTargets(
   const byTarget = new Map(replies.map(each => [each.target, each.reply]))
   return targets.map(each => {
     const reply = byTarget.get(each.target)
-    const settled = each.status === 'accepted' || each.status === 'refused'
-    return reply === undefined || settled ? each : { target: each.target, status, reply }
+    if (reply === undefined || isSettled(each.status)) return each
+    const { target, retries = 0 } = each
+    return isSettled(status) ? { target, status, reply } : { target, status, reply, retries }
   })
+}
+
+function isSettled(status: TargetState['status']): boolean {
+  return status === 'accepted' || status === 'refused'
 }

@@ -33,6 +33,12 @@ export interface TargetState {
   readonly status: TargetStatus
   /** The last word of the other side about it, or ours where it said none. */
   readonly reply: string
+  /** Retry delays it has used up; not kept once it is settled. */
+  readonly retries?: number
+  /** Of a pending one: not asked again before, wall clock, milliseconds; missing: its turn has come. */
+  readonly dueMs?: number
+  /** Refused because its retries ran out. */
+  readonly ranOut?: boolean
 }
 
 /**

@@ -1,5 +1,6 @@
+import { notesOf } from '../sinks/sink.ts'
 import { decisionText, type Delivery, newDelivery } from './delivery.ts'
-import type { DeliveryEvent } from './delivery-event.ts'
+import { type DeliveryEvent, intentOf } from './delivery-event.ts'
 import { isIdle } from './delivery-machine.ts'
 import { Doubts } from './doubts.ts'
 import type { EffectPlan, EffectRecord } from './effect.ts'
@@ -219,7 +220,7 @@ export class EffectEngine<Request> {
     return {
       kind: 'outcome',
       token,
-      outcome: { kind: outcome, reply },
+      outcome: { kind: outcome, reply, ...notesOf(command) },
       nowMs: atMs || nowMs,
       chance,
     }
@@ -306,9 +307,10 @@ export class EffectEngine<Request> {
 
   #onFact(fact: Fact): void {
     const { journal, count, onLateFact } = this.#options
-    count('outcome', fact.outcome.kind)
-    if (fact.outcome.kind !== 'unknown')
-      journal.reply(fact.token, fact.outcome.kind, fact.outcome.reply, fact.atMs)
+    const { token, outcome, atMs } = fact
+    count('outcome', outcome.kind)
+    if (outcome.kind !== 'unknown')
+      journal.reply(token, outcome.kind, outcome.reply, atMs, notesOf(outcome))
     if (this.#closed) onLateFact(fact)
     else this.#facts.push(fact)
   }
@@ -369,17 +371,9 @@ export class EffectEngine<Request> {
     flight.token = `${incarnation}:${(this.#sequence += 1)}`
     flight.stage = 'sealed'
     this.#sealed.active.push(flight)
-    const { accepted, refused, deferred, messageId, contentHash, relay } = prepared
-    const attempt = {
-      token: flight.token,
-      accepted,
-      refused,
-      deferred,
-      messageId,
-      contentHash,
-      relay,
-    }
-    this.#writer.write(delivery, { kind: 'attempt', nowMs, attempt }, emit)
+    const attempt = intentOf(flight.token, prepared)
+    const chance = this.#options.random.next()
+    this.#writer.write(delivery, { kind: 'attempt', nowMs, chance, attempt }, emit)
   }
 }
 

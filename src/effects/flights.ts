@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
 import type { FailedAttempt, Outcome, PreparedAttempt, Sink } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
-import { onlyRelayOf, pendingTargets } from './delivery.ts'
+import { dueTargets, onlyRelayOf } from './delivery.ts'
 import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
 import type { Permit } from './permit.ts'
 import type { SinkSlots } from './sink-slots.ts'
@@ -109,7 +109,7 @@ export class Flights<Request> {
     const { plan, relay } = flight.delivery
     const attempt = {
       request,
-      targets: pendingTargets(flight.delivery),
+      targets: dueTargets(flight.delivery, this.#options.clock.nowMs()),
       identity: plan.identity,
       firstSeenMs: plan.firstSeenMs,
       lastRelay: relay,

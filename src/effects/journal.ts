@@ -1,7 +1,8 @@
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describeError, StreamsError } from '../errors.ts'
-import type { OutcomeKind } from '../sinks/sink.ts'
+import type { Fact } from './flights.ts'
+import { notesOf, type OutcomeKind, type OutcomeNotes } from '../sinks/sink.ts'
 
 /** Where an attempt's evidence must go: the partition of the command topic whose task owns the request. */
 export interface AttemptAddress {
@@ -12,10 +13,19 @@ export interface AttemptAddress {
 }
 
 /** What the last life of this instance left behind: evidence that nobody may have committed yet. */
-export interface JournalEvidence extends AttemptAddress {
+export interface JournalEvidence extends AttemptAddress, OutcomeNotes {
   readonly outcome: OutcomeKind
   readonly reply: string
   readonly atMs: number
+}
+
+/** What a task that has left still learnt. */
+export function evidenceOfFact(
+  { topic, partition }: Pick<AttemptAddress, 'topic' | 'partition'>,
+  { identity, token, outcome, atMs }: Fact,
+): JournalEvidence {
+  const { kind, reply } = outcome
+  return { topic, partition, identity, token, outcome: kind, reply, atMs, ...notesOf(outcome) }
 }
 
 /**
@@ -31,6 +41,7 @@ type Line =
       readonly o: OutcomeKind
       readonly r: string
       readonly m: number
+      readonly n?: OutcomeNotes
     }
   | { readonly l: 'settled'; readonly t: readonly string[] }
 
@@ -48,7 +59,13 @@ export interface Journal extends AsyncDisposable {
   attempts(addresses: readonly AttemptAddress[]): void
   /** Resolves when the lines are on the disk. Rejects with DISK_FULL (or another reason): then nothing may be performed. */
   dots(tokens: readonly string[]): Promise<void>
-  reply(token: string, outcome: OutcomeKind, reply: string, atMs: number): void
+  reply(
+    token: string,
+    outcome: OutcomeKind,
+    reply: string,
+    atMs: number,
+    notes?: OutcomeNotes,
+  ): void
   settled(tokens: readonly string[]): void
   close(): Promise<void>
 }
@@ -104,8 +121,14 @@ export class FileJournal implements Journal {
     await this.#flush(true)
   }
 
-  reply(token: string, outcome: OutcomeKind, reply: string, atMs: number): void {
-    this.#append({ l: 'reply', t: token, o: outcome, r: reply, m: atMs })
+  reply(
+    token: string,
+    outcome: OutcomeKind,
+    reply: string,
+    atMs: number,
+    notes: OutcomeNotes = {},
+  ): void {
+    this.#append({ l: 'reply', t: token, o: outcome, r: reply, m: atMs, n: notes })
     void this.#flush(true).catch(() => undefined)
   }
 
@@ -238,7 +261,10 @@ function replay(text: string): Map<string, Entry> {
 
 /** A dot without a reply is no evidence: that attempt is in doubt. */
 function evidenceOf({ address, dotted, reply }: Entry): JournalEvidence[] {
-  if (reply) return [{ ...address, outcome: reply.o, reply: reply.r, atMs: reply.m }]
+  if (reply) {
+    const notes = notesOf(reply.n ?? {})
+    return [{ ...address, outcome: reply.o, reply: reply.r, atMs: reply.m, ...notes }]
+  }
   return dotted
     ? []
     : [

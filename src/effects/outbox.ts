@@ -1,8 +1,9 @@
 import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde.ts'
-import type { OutcomeKind } from '../sinks/sink.ts'
+import type { OutcomeKind, OutcomeNotes } from '../sinks/sink.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import type { Decision, Delivery } from './delivery.ts'
+import type { TargetState } from './effect.ts'
 
 /** Open requests lie before the ended ones, so that a start reads the open ones alone. */
 export const openPrefix = 'o|'
@@ -64,6 +65,7 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
     const { key, headers, ...state } = JSON.parse(bytes.toString('utf8', 5, end)) as StoredState
     return {
       ...state,
+      targets: state.targets.map(each => withRetries(each, state.retries)),
       // Entries of the first release have none.
       decisions: state.decisions ?? [],
       key: Buffer.from(key, 'base64'),
@@ -76,6 +78,13 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   },
 })
 
+/** Entries of the first release count the retries of all their targets together. */
+function withRetries(each: TargetState, retries: number): TargetState {
+  const { target, status, reply } = each
+  const isOpen = status === 'pending' || status === 'unknown'
+  return isOpen && each.retries === undefined ? { target, status, reply, retries } : each
+}
+
 type StoredState = Omit<Delivery, 'key' | 'headers' | 'payload' | 'decisions'> & {
   readonly decisions?: Delivery['decisions']
   readonly key: string
@@ -83,7 +92,7 @@ type StoredState = Omit<Delivery, 'key' | 'headers' | 'payload' | 'decisions'> &
 }
 
 /** Evidence about an attempt: from a journal that came back, or a reply that a former owner still read. */
-export interface EvidenceCommand {
+export interface EvidenceCommand extends OutcomeNotes {
   readonly kind: 'evidence'
   readonly identity: string
   readonly token: string

@@ -7,6 +7,7 @@ import { Cycle } from './cycle.ts'
 import type { GroupGeneration, ProducedRecord, TransactionalProducer } from './ports.ts'
 import type { RuntimeMetrics } from './runtime-metrics.ts'
 import type { Task } from './task.ts'
+import { notesOf } from '../sinks/sink.ts'
 
 export interface CommitPipelineOptions {
   readonly producer: TransactionalProducer
@@ -219,6 +220,7 @@ function evidenceRecord(evidence: JournalEvidence, nowMs: number): ProducedRecor
     outcome,
     reply,
     atMs,
+    ...notesOf(evidence),
   })
   return { topic, partition, key: Buffer.from(identity), value, headers: [], timestampMs: nowMs }
 }

@@ -1,4 +1,5 @@
 import { sleep } from '../clock.ts'
+import { evidenceOfFact } from '../effects/journal.ts'
 import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
 import { assignmentProtocol } from './assignor.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
@@ -85,15 +86,7 @@ export class Worker {
       incarnation,
       activeCycle: () => this.#commits.active,
       wake: this.#wake.wake,
-      onLateFact: (address, fact) =>
-        this.#commits.addEvidence({
-          ...address,
-          identity: fact.identity,
-          token: fact.token,
-          outcome: fact.outcome.kind,
-          reply: fact.outcome.reply,
-          atMs: fact.atMs,
-        }),
+      onLateFact: (address, fact) => this.#commits.addEvidence(evidenceOfFact(address, fact)),
     }
     this.#member = cluster.createMember({
       groupId: applicationId,

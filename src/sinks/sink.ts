@@ -35,11 +35,23 @@ export interface SinkAttempt<Request> {
  */
 export type OutcomeKind = 'done' | 'refused' | 'deferred' | 'unknown' | 'abandoned'
 
-export interface Outcome extends Postponement {
-  readonly kind: OutcomeKind
-  readonly reply: string
+/** What an outcome says of the next try. */
+export interface OutcomeNotes extends Postponement {
   /** Of `deferred`: it is about the other side as a whole, and says nothing of this request. */
   readonly unavailable?: boolean
+}
+
+export interface Outcome extends OutcomeNotes {
+  readonly kind: OutcomeKind
+  readonly reply: string
+}
+
+/** The notes alone, as far as they can be what they should be: they may come from a disk or a topic. */
+export function notesOf({ retryAfterMs, unavailable }: OutcomeNotes): OutcomeNotes {
+  return {
+    ...(Number.isFinite(retryAfterMs) ? { retryAfterMs: Number(retryAfterMs) } : {}),
+    ...(unavailable === true ? { unavailable } : {}),
+  }
 }
 
 /** Everything that can be undone has been done, and the other side waits for the last step. */

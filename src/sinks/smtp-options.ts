@@ -19,6 +19,8 @@ export interface SmtpSinkOptions {
   readonly insecureAuth?: boolean
   /** When TLS is used and what is checked. @default STARTTLS when offered, certificate not checked; with smtps:// checked */
   readonly tls?: SmtpTlsOptions
+  /** Recipients of one transaction, 1 to 10 000; every relay takes 100 (RFC 5321 section 4.5.3.1.8). @default 100 */
+  readonly recipientsMax?: number
   /** How replies are read, before the built-in rules. @default none */
   readonly replyRules?: readonly ReplyRule[]
   /** What EHLO says. @default the machine's name, or [127.0.0.1] when that is no domain */
@@ -53,6 +55,7 @@ export type ResolvedSmtpOptions = Required<
 const defaults = Object.freeze({
   connectionsMax: 20,
   insecureAuth: false,
+  recipientsMax: 100,
   replyRules: Object.freeze([]),
   clientName: null,
   connectTimeoutMs: 30_000,
@@ -78,6 +81,7 @@ export function resolveSmtpOptions(options: SmtpSinkOptions): ResolvedSmtpOption
     tls: resolveTls(tls, endpoint.secure),
   }
   inRange('connectionsMax', resolved.connectionsMax, 1000)
+  inRange('recipientsMax', resolved.recipientsMax, 10_000)
   inRange('mailsPerConnectionMax', resolved.mailsPerConnectionMax, 1_000_000)
   for (const name of ['connect', 'greeting', 'reply', 'hold', 'dot', 'idle'] as const) {
     inRange(`${name}TimeoutMs`, resolved[`${name}TimeoutMs`], 3_600_000)

@@ -12,6 +12,7 @@ import { HeldSend, type HeldEnvelope, type SendEnvelope, type SendFailure } from
 import { envelopeAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId } from './message-id.ts'
+import { RecipientLimit } from './recipient-limit.ts'
 import { refusedByCapabilities } from './relay-capabilities.ts'
 import { ReplyTable } from './reply-table.ts'
 import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
@@ -30,6 +31,7 @@ export class SmtpSink implements Sink<MailRequest> {
   readonly #options: ResolvedSmtpOptions
   readonly #pool: SmtpPool
   readonly #table: ReplyTable
+  readonly #limit: RecipientLimit
   readonly #sends = new Set<HeldSend>()
 
   /** Throws CONFIGURATION_INVALID. Connects to nothing yet. */
@@ -37,6 +39,7 @@ export class SmtpSink implements Sink<MailRequest> {
     this.#options = resolveSmtpOptions(options)
     this.#pool = new SmtpPool(this.#options)
     this.#table = new ReplyTable(this.#options.replyRules)
+    this.#limit = new RecipientLimit(this.#options.recipientsMax, this.#options.clock)
     this.concurrencyMax = this.#options.connectionsMax
   }
 
@@ -105,7 +108,8 @@ export class SmtpSink implements Sink<MailRequest> {
 
     const recipients = Map.groupBy(able, envelopeAddress)
     const targetsOf = (recipient: string): readonly string[] => recipients.get(recipient) ?? []
-    const to = [...recipients.keys()]
+    // Whoever has no room in this transaction is in no list, and so comes in the next.
+    const to = [...recipients.keys()].slice(0, this.#limit.current)
     const send = this.#start(link, { from: envelopeAddress(mail.from), to, bytes, eightBit })
     const result = await untilHeld(send, signal)
     if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
@@ -113,7 +117,8 @@ export class SmtpSink implements Sink<MailRequest> {
     const forgotten = !result.answered || (result.at === 'mail' && result.reply?.closing === true)
     if (reused && forgotten) return 'stale'
     const { name: relay } = endpoint
-    const about = { targets: able, targetsOf, messageId: id, relay, table: this.#table }
+    const asked = to.flatMap(targetsOf)
+    const about = { targets: asked, targetsOf, messageId: id, relay, table: this.#table }
     const failed = failedAttempt(result, about)
     return { ...failed, refused: [...incapable, ...failed.refused] }
   }
@@ -139,13 +144,13 @@ export class SmtpSink implements Sink<MailRequest> {
     incapable: TargetLists['refused'],
     targetsOf: (recipient: string) => readonly string[],
   ): PreparedAttempt {
+    const { accepted, rejected } = held
+    const replies = settledByRecipients(rejected, targetsOf, this.#table, accepted.length)
+    if (replies.tooMany) this.#learn(accepted.length)
     return {
       kind: 'prepared',
-      accepted: held.accepted.flatMap(targetsOf),
-      ...joinLists([
-        { refused: incapable, deferred: [] },
-        settledByRecipients(held.rejected, targetsOf, this.#table, held.accepted.length),
-      ]),
+      accepted: accepted.flatMap(targetsOf),
+      ...joinLists([{ refused: incapable, deferred: [] }, replies]),
       messageId: mail.messageId,
       contentHash: mail.contentHash,
       relay: this.#options.endpoint.name,
@@ -153,6 +158,12 @@ export class SmtpSink implements Sink<MailRequest> {
       abandon: () => send.abandon('abandoned before the final dot'),
       lost: send.lost,
     }
+  }
+
+  #learn(recipients: number): void {
+    const { endpoint, log } = this.#options
+    this.#limit.learn(recipients)
+    log.info({ event: 'recipient-limit', relay: endpoint.name, recipients })
   }
 
   #stopped(id: string): FailedAttempt {

@@ -1,9 +1,9 @@
 import type { AttemptAddress, Journal, JournalEvidence } from '../effects/journal.ts'
 import type { StreamsError } from '../errors.ts'
-import type { OutcomeKind } from '../sinks/sink.ts'
+import type { OutcomeKind, OutcomeNotes } from '../sinks/sink.ts'
 import type { DiskOperations } from './disk-operations.ts'
 
-interface JournalReply {
+interface JournalReply extends OutcomeNotes {
   readonly outcome: OutcomeKind
   readonly reply: string
   readonly atMs: number
@@ -46,9 +46,15 @@ export class SimulatedJournal implements Journal {
     })
   }
 
-  reply(token: string, outcome: OutcomeKind, reply: string, atMs: number): void {
+  reply(
+    token: string,
+    outcome: OutcomeKind,
+    reply: string,
+    atMs: number,
+    notes: OutcomeNotes = {},
+  ): void {
     this.#appendUnheard(() => {
-      this.#change(token, entry => ({ ...entry, reply: { outcome, reply, atMs } }))
+      this.#change(token, entry => ({ ...entry, reply: { outcome, reply, atMs, ...notes } }))
     })
   }
 

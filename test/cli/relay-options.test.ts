@@ -109,6 +109,7 @@ test('a relay in a section with several has the same keys', async () => {
       username: 'me',
       'password-file': join(folder, 'password'),
       'insecure-auth': true,
+      'recipients-max': 50,
       tls: { policy: 'pinned', pins: [hexPin] },
     },
     'relays.main',
@@ -119,5 +120,6 @@ test('a relay in a section with several has the same keys', async () => {
     auth: { user: 'me', password: 'secret' },
     tls: { policy: 'pinned', pins: [hexPin] },
     insecureAuth: true,
+    recipientsMax: 50,
   })
 })

@@ -19,13 +19,17 @@ const deferred = [
   { target: 'b', reply: '451 later' },
 ]
 
-/** Every state; in the fourth an earlier attempt `t-0` is in doubt and the mail is being sent again. */
+/**
+ * Every state. Of a part only the first recipient is served and the second was left for another attempt; in "attempting again" an earlier
+ * attempt `t-0` is in doubt and the mail is being sent again.
+ */
 const queued = deliveryOf()
 const attempting = after(queued, attemptAt(0, 't-1')).delivery
 export const deliveryStates = {
   queued,
   waiting: after(queued, failedAt(0)).delivery,
   attempting,
+  'attempting a part': after(queued, attemptAt(0, 't-1', { accepted: ['a'] })).delivery,
   'attempting again': after(
     deliveryOf({ inDoubt: 'resend' }),
     attemptAt(0, 't-0'),
@@ -42,10 +46,17 @@ export const deliveryEvents = {
   'attempt (transaction 1)': attemptAt(9, 't-1'),
   'failed before the gate: all refused': failedAt(9, { refused }),
   'failed before the gate: not now': failedAt(9, { deferred }),
+  'failed before the gate: not before a time': failedAt(9, {
+    deferred: deferred.map(({ target, reply }) => ({ target, reply, retryAfterMs: 60_000 })),
+  }),
+  'failed before the gate: not now to one, nothing to the other': failedAt(9, {
+    deferred: deferred.slice(0, 1),
+  }),
   'failed before the gate: no answer': failedAt(9),
   'outcome: done': outcomeAt(9, 't-1', 'done'),
   'outcome: refused': outcomeAt(9, 't-1', 'refused'),
   'outcome: deferred': outcomeAt(9, 't-1', 'deferred'),
+  'outcome: deferred, about the relay': outcomeAt(9, 't-1', 'deferred', { unavailable: true }),
   'outcome: abandoned': outcomeAt(9, 't-1', 'abandoned'),
   'outcome: unknown': outcomeAt(9, 't-1', 'unknown'),
   'late evidence: done': outcomeAt(9, 't-0', 'done'),

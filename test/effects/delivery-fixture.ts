@@ -1,8 +1,10 @@
 import { type Decision, type Delivery, newDelivery } from '../../src/effects/delivery.ts'
 import type { DeliveryEvent } from '../../src/effects/delivery-event.ts'
-import { deliver, type RetryPolicy, type Transition } from '../../src/effects/delivery-machine.ts'
+import { deliver } from '../../src/effects/delivery-machine.ts'
+import type { Transition } from '../../src/effects/delivery-rest.ts'
+import type { RetryPolicy } from '../../src/effects/delivery-schedule.ts'
 import type { EffectPlan } from '../../src/effects/effect.ts'
-import type { FailedAttempt, OutcomeKind } from '../../src/sinks/sink.ts'
+import type { FailedAttempt, Outcome, OutcomeKind, TargetReply } from '../../src/sinks/sink.ts'
 
 export const secondMs = 1000
 export const dayMs = 24 * 3600 * secondMs
@@ -51,6 +53,7 @@ export function attemptAt(
   return {
     kind: 'attempt',
     nowMs,
+    chance: 0,
     attempt: {
       token,
       accepted,
@@ -63,8 +66,22 @@ export function attemptAt(
   }
 }
 
-export function outcomeAt(nowMs: number, token: string, kind: OutcomeKind): DeliveryEvent {
-  return { kind: 'outcome', nowMs, chance: 0, token, outcome: { kind, reply: `said ${kind}` } }
+export function outcomeAt(
+  nowMs: number,
+  token: string,
+  kind: OutcomeKind,
+  more: Partial<Outcome> = {},
+): DeliveryEvent {
+  const outcome = { kind, reply: `said ${kind}`, ...more }
+  return { kind: 'outcome', nowMs, chance: 0, token, outcome }
+}
+
+/** What these were told: not now. */
+export function deferredOf(
+  targets: readonly string[],
+  said: Partial<TargetReply> = {},
+): Pick<FailedAttempt, 'deferred'> {
+  return { deferred: targets.map(target => ({ target, reply: '451 later', ...said })) }
 }
 
 export function failedAt(nowMs: number, failure: Partial<FailedAttempt> = {}): DeliveryEvent {

@@ -92,13 +92,19 @@ test('evidence says where it goes and what was said when', async () => {
   const journal = await FileJournal.open(path)
   journal.attempts([addressOf('t-1')])
   await journal.dots(['t-1'])
-  journal.reply('t-1', 'deferred', '451 later\n"soon"', 77)
+  journal.reply('t-1', 'deferred', '451 later\n"soon"', 77, { retryAfterMs: 9 })
   await journal.close()
 
   await using next = await FileJournal.open(path)
 
   expect(next.evidence).toEqual<JournalEvidence[]>([
-    { ...addressOf('t-1'), outcome: 'deferred', reply: '451 later\n"soon"', atMs: 77 },
+    {
+      ...addressOf('t-1'),
+      outcome: 'deferred',
+      reply: '451 later\n"soon"',
+      atMs: 77,
+      retryAfterMs: 9,
+    },
   ])
 })
 

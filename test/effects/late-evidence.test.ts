@@ -1,3 +1,4 @@
+import { dueTargets } from '../../src/effects/delivery.ts'
 import { expect, test } from 'vitest'
 import {
   after,
@@ -124,8 +125,28 @@ test('a recipient known not to be served, told while another attempt is under wa
 
   expect(result.ends).toEqual([])
   expect(statusesOf(result.delivery)).toEqual(['pending', 'accepted'])
-  expect(result.delivery.state.kind).toBe('waiting')
+  expect(result.delivery.state.kind).toBe('queued')
 })
+
+test.each([
+  { while: 'the request has ended in doubt', event: outcomeAt(20, 't-2', 'refused') },
+  { while: 'another attempt is under way', event: undefined },
+])(
+  'a recipient that late evidence defers is asked no earlier than it says: $while',
+  ({ event }) => {
+    const told = outcomeAt(21, 't-1', 'deferred', { retryAfterMs: 60_000 })
+    const before = after(half, attemptAt(20, 't-2', { accepted: ['b'] }), ...(event ? [event] : []))
+
+    const { delivery } = after(
+      before.delivery,
+      told,
+      ...(event ? [] : [outcomeAt(22, 't-2', 'refused')]),
+    )
+
+    expect(delivery.state).toEqual({ kind: 'waiting', dueMs: 60_021 })
+    expect(dueTargets(delivery, 60_021)).toEqual(['a'])
+  },
+)
 
 test('with one recipient in doubt for good, the others still settle', () => {
   const result = after(half, failedAt(20, later), failedAt(200, later))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Delivery, DeliveryState } from '../../src/effects/delivery.ts'
+import { type Delivery, type DeliveryState, dueTargets } from '../../src/effects/delivery.ts'
 import type { EffectPlan } from '../../src/effects/effect.ts'
 import {
   deliverySerde,
@@ -11,7 +11,15 @@ import {
   outboxStore,
 } from '../../src/effects/outbox.ts'
 import { type Random, seededRandom } from '../../src/random.ts'
-import { after, attemptAt, deliveryOf, outcomeAt } from './delivery-fixture.ts'
+import { notesOf, type OutcomeNotes } from '../../src/sinks/sink.ts'
+import {
+  after,
+  attemptAt,
+  deferredOf,
+  deliveryOf,
+  failedAt,
+  outcomeAt,
+} from './delivery-fixture.ts'
 
 function drawnText(random: Random): string {
   const letters = ['a', 'é', '"', '\\', '\n', '漢', '😀', '\u0000', '|']
@@ -81,6 +89,46 @@ test('an entry of a newer release is refused, not misread', () => {
   )
 })
 
+/** As the first release wrote it: the retries of all its targets are counted together. */
+function asFirstRelease(state: object): Buffer {
+  const json = Buffer.from(JSON.stringify(state))
+  const head = Buffer.alloc(5)
+  head[0] = 1
+  head.writeUInt32BE(json.length, 1)
+  return Buffer.concat([head, json, Buffer.from('payload')])
+}
+
+test('an entry of the first release goes on where its schedule was', () => {
+  const { key: _key, headers: _headers, payload: _payload, ...rest } = deliveryOf()
+  const bytes = asFirstRelease({
+    ...rest,
+    targets: [
+      { target: 'a', status: 'accepted', reply: '250 ok' },
+      { target: 'b', status: 'pending', reply: '451 later' },
+    ],
+    state: { kind: 'waiting', dueMs: 10_000 },
+    retries: 1,
+    key: 'a2V5',
+    headers: [],
+    decisions: undefined,
+  })
+
+  const delivery = deliverySerde.deserialize(bytes)
+  const next = after(delivery, failedAt(10_000, deferredOf(['b'])))
+
+  expect(dueTargets(delivery, 10_000)).toEqual(['b'])
+  expect(next.delivery.state).toEqual({ kind: 'waiting', dueMs: 110_000 })
+})
+
+test('the first release finds in an entry of this one what it needs for its schedule', () => {
+  const { delivery } = after(deliveryOf(), failedAt(0, deferredOf(['a', 'b'])))
+
+  const bytes = deliverySerde.serialize(delivery)
+
+  const state: unknown = JSON.parse(bytes.toString('utf8', 5, 5 + bytes.readUInt32BE(1)))
+  expect(state).toMatchObject({ retries: 1, state: { kind: 'waiting', dueMs: 10_000 } })
+})
+
 test('open requests are scanned apart from the ended ones', () => {
   expect(openKey('x').startsWith(openPrefix)).toBe(true)
   expect(endedKey('x').startsWith(endedPrefix)).toBe(true)
@@ -118,3 +166,19 @@ test.each(['{', 'null', '7', '{"kind":"evidence"}', '{"kind":"dance","identity":
     )
   },
 )
+
+test('evidence says when to try again; what is no time there is not believed', () => {
+  const command = { kind: 'evidence', identity: 'r-1', token: 't-1', outcome: 'deferred' }
+  const read = (more: object): OutcomeNotes =>
+    notesOf(
+      effectCommandSerde.deserialize(
+        Buffer.from(JSON.stringify({ ...command, ...more })),
+      ) as OutcomeNotes,
+    )
+
+  expect(read({ retryAfterMs: 7, unavailable: true })).toEqual({
+    retryAfterMs: 7,
+    unavailable: true,
+  })
+  expect(read({ retryAfterMs: 'soon', unavailable: 'yes' })).toEqual({})
+})

@@ -1,3 +1,4 @@
+import type { Delivery } from '../../../src/effects/delivery.ts'
 import { emailTopology } from '../../../src/email/email-topology.ts'
 import type { Logger } from '../../../src/log.ts'
 import type { KafkaCluster } from '../../../src/runtime/ports.ts'
@@ -12,6 +13,8 @@ import { ObservedProducer } from './observed-producer.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
 
 export const applicationId = 'mailonce'
+/** Few and short, so that they run out now and then. */
+export const retryDelaysMs: readonly number[] = [300, 900]
 const outboxChangelog = `${applicationId}-outbox-changelog`
 
 export interface MachineWorld {
@@ -22,8 +25,8 @@ export interface MachineWorld {
   readonly standbys: Pick<StreamsOptions, 'standbys' | 'acceptableLag'>
   readonly alteration: Alteration
   readonly logOf: (name: string) => Logger
-  /** The transaction 1 of an attempt begins. */
-  readonly onAttempt: (machine: EmailMachine, identity: string) => void
+  /** It is about to be written; if it is at an attempt its transaction 1 begins. */
+  readonly onDelivery: (machine: EmailMachine, delivery: Delivery) => void
   /** `run` has ended: with an error, or because it was told to. */
   readonly onEnd: (machine: EmailMachine, error: unknown) => void
 }
@@ -77,7 +80,7 @@ export class EmailMachine {
       sink,
       dedupWindowMs: windowMs,
       inDoubt,
-      retryDelaysMs: [300, 900],
+      retryDelaysMs,
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,
@@ -124,8 +127,8 @@ export class EmailMachine {
       createFetcher: options => cluster.createFetcher(options),
       createMember: options => cluster.createMember(options),
       createProducer: options =>
-        new ObservedProducer(cluster.createProducer(options), outboxChangelog, ({ plan }) =>
-          this.#world.onAttempt(this, plan.identity),
+        new ObservedProducer(cluster.createProducer(options), outboxChangelog, delivery =>
+          this.#world.onDelivery(this, delivery),
         ),
       close: () => cluster.close(),
       [Symbol.asyncDispose]: () => cluster.close(),

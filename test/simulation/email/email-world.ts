@@ -1,3 +1,4 @@
+import type { Delivery } from '../../../src/effects/delivery.ts'
 import { nameOf } from '../../../src/email/identity.ts'
 import type { EmailCallback } from '../../../src/email/records.ts'
 import { topicNames } from '../../../src/email/topic-names.ts'
@@ -12,6 +13,7 @@ import { BusinessSystems, partitions } from './business-systems.ts'
 import { applicationId, EmailMachine } from './email-machine.ts'
 import { type DottedMail, MailRelay } from './mail-relay.ts'
 import { Reached } from './reached.ts'
+import { brokenRetryPromises } from './retry-promises.ts'
 
 export interface EmailWorldOptions {
   readonly seed: number
@@ -78,7 +80,10 @@ export class EmailWorld {
         note: (path: string) => this.reached.note(path),
       },
       logOf: (name: string) => this.#logOf(name),
-      onAttempt: (machine: EmailMachine, identity: string) => this.#onAttempt(machine, identity),
+      onDelivery: (machine: EmailMachine, delivery: Delivery) => {
+        this.broken.push(...brokenRetryPromises(delivery, this.relay))
+        if (delivery.state.kind === 'attempting') this.#onAttempt(machine, delivery.plan.identity)
+      },
       onEnd: (machine: EmailMachine, error: unknown) => this.#onEnd(machine, error),
     }
     this.machines = machineNames.map(name => new EmailMachine(name, world))

@@ -56,6 +56,7 @@ async function brokenAfter(
 test.each<{ relay: string; rates: TroubleRates }>([
   { relay: 'answers', rates: {} },
   { relay: 'takes the mail and closes', rates: { 'dot-drop-after-taking': 1 } },
+  { relay: 'takes one recipient at a time', rates: { 'rcpt-too-many': 1 } },
   { relay: 'closes and takes nothing', rates: { 'dot-drop-before-taking': 1 } },
 ])('killed at each of its steps, while the relay $relay', async ({ rates }) => {
   const broken = await brokenAfter(world => world.machines[0]!.kill(), rates)

@@ -11,6 +11,8 @@ export const troubles = [
   'mail-421',
   'mail-drop',
   'rcpt-4yz',
+  'rcpt-rate-550',
+  'rcpt-too-many',
   'rcpt-drop',
   'data-4yz',
   'data-5yz',
@@ -19,6 +21,8 @@ export const troubles = [
   'held-drop',
   'dot-4yz',
   'dot-5yz',
+  'dot-421',
+  'dot-rate-554',
   'dot-drop-before-taking',
   'dot-drop-after-taking',
   'dot-silence-before-taking',
@@ -38,8 +42,8 @@ export interface DottedMail {
   readonly recipients: readonly string[]
 }
 
-/** The relay's word on the dot; `closed`: the connection ended without one. */
-export type DotAnswer = '250 ok' | '451 later' | '554 no' | 'closed'
+/** The relay's word on the dot; null: the connection ended without one. */
+export type DotAnswer = string | null
 
 /** What stands on the other side for all machines: it says what it likes and counts what it has taken. */
 export class MailRelay {
@@ -48,6 +52,8 @@ export class MailRelay {
   /** Message-IDs seen with each request. */
   readonly messageIds = new Map<string, Set<string>>()
   rates: TroubleRates = {}
+  /** Replies that name a time: until when nobody is to ask again, wall clock of the world, milliseconds. */
+  readonly told = new Map<string, number>()
   readonly #clock: ManualClock
   readonly #random: Random
   readonly #reached: Reached
@@ -76,6 +82,14 @@ export class MailRelay {
     return max * (0.5 + 0.5 * this.#random.next())
   }
 
+  /** A rate limit, in the words of a relay that means "later" and says "never"; every one is another. */
+  slowDown(code: string): string {
+    const seconds = 1 + Math.floor(this.#random.next() * 3)
+    const line = `${code} 5.7.1 rate limited (${this.told.size}), try again in ${seconds} seconds`
+    this.told.set(line, this.#clock.nowMs() + seconds * 1000)
+    return line
+  }
+
   timesTaken(identity: string, address: string): number {
     return this.taken.get(`${identity} ${address}`) ?? 0
   }
@@ -85,12 +99,14 @@ export class MailRelay {
     this.#seen(mail)
     if (this.draw('dot-4yz')) return answer('451 later')
     if (this.draw('dot-5yz')) return answer('554 no')
-    if (this.draw('dot-drop-before-taking')) return answer('closed')
+    if (this.draw('dot-421')) return answer('421 closing')
+    if (this.draw('dot-rate-554')) return answer(this.slowDown('554'))
+    if (this.draw('dot-drop-before-taking')) return answer(null)
     if (this.draw('dot-silence-before-taking')) return this.#fallSilent(answer)
     for (const recipient of mail.recipients)
       for (const key of [`${mail.identity} ${recipient}`, `${mail.messageId} ${recipient}`])
         this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
-    if (this.draw('dot-drop-after-taking')) return answer('closed')
+    if (this.draw('dot-drop-after-taking')) return answer(null)
     if (this.draw('dot-silence-after-taking')) return this.#fallSilent(answer)
     const lateMs = this.draw('dot-late-250') ? this.longMs(20_000) : 0
     this.#clock.schedule(lateMs, () => answer('250 ok'))
@@ -104,7 +120,7 @@ export class MailRelay {
   }
 
   #fallSilent(answer: (answer: DotAnswer) => void): void {
-    const close = (): void => answer('closed')
+    const close = (): void => answer(null)
     const kind = this.#random.next()
     if (kind < 0.5) this.#clock.schedule(this.longMs(60_000), close)
     else this.#silent.add(close)

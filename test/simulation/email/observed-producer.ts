@@ -10,20 +10,20 @@ import type {
 } from '../../../src/runtime/ports.ts'
 import { RecordList } from '../../../src/runtime/record-list.ts'
 
-/** Passes every call on, and tells of the attempts whose transaction 1 begins. */
+/** Passes every call on, and tells of the deliveries that are written: those at an attempt have their transaction 1 begin. */
 export class ObservedProducer implements TransactionalProducer {
   readonly #inner: TransactionalProducer
   readonly #outboxChangelog: string
-  readonly #onAttempt: (delivery: Delivery) => void
+  readonly #onDelivery: (delivery: Delivery) => void
 
   constructor(
     inner: TransactionalProducer,
     outboxChangelog: string,
-    onAttempt: (delivery: Delivery) => void,
+    onDelivery: (delivery: Delivery) => void,
   ) {
     this.#inner = inner
     this.#outboxChangelog = outboxChangelog
-    this.#onAttempt = onAttempt
+    this.#onDelivery = onDelivery
   }
 
   init(): Promise<void> {
@@ -33,8 +33,7 @@ export class ObservedProducer implements TransactionalProducer {
   send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]> {
     for (const { topic, value } of records) {
       if (topic !== this.#outboxChangelog || value === null) continue
-      const delivery = deliverySerde.deserialize(value)
-      if (delivery.state.kind === 'attempting') this.#onAttempt(delivery)
+      this.#onDelivery(deliverySerde.deserialize(value))
     }
     return this.#inner.send(records)
   }

@@ -5,6 +5,7 @@ export const pathsThatMatter: readonly string[] = [
   ...troubles,
   'deadline missed',
   'lost before the dot',
+  'split',
   'evidence',
   'end revised',
   'sent again after a doubt',

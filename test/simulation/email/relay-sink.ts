@@ -1,14 +1,21 @@
 import { sleep } from '../../../src/clock.ts'
+import {
+  failedAttempt,
+  refusalOfDot,
+  settledByRecipients,
+} from '../../../src/sinks/attempt-outcome.ts'
+import type { RejectedRecipient, SendFailure } from '../../../src/sinks/held-send.ts'
 import type { MailRequest } from '../../../src/sinks/mail-request.ts'
 import { messageId } from '../../../src/sinks/message-id.ts'
+import { ReplyTable } from '../../../src/sinks/reply-table.ts'
 import type {
   FailedAttempt,
   Outcome,
   PreparedAttempt,
   Sink,
   SinkAttempt,
-  TargetReply,
 } from '../../../src/sinks/sink.ts'
+import { parseReply } from '../../../src/sinks/smtp-reply.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
 import type { DotAnswer, DottedMail, MailRelay } from './mail-relay.ts'
 
@@ -53,6 +60,20 @@ export class RelaySink implements Sink<MailRequest> {
       messageId: id,
       ...fields,
     })
+    const rejected: RejectedRecipient[] = []
+    /** The words of the relay, read as `SmtpSink` reads them. */
+    const failAt = (at: SendFailure['at'], line: string | null, answered = true): FailedAttempt => {
+      const reply = line === null ? null : parseReply(line)
+      const failure = {
+        kind: 'failure',
+        at,
+        reply,
+        reason: line ?? 'closed',
+        rejected,
+        answered,
+      } as const
+      return failedAttempt(failure, { targets, targetsOf, messageId: id, relay: 'relay:25', table })
+    }
 
     await this.#reply(signal)
     if (relay.draw('greets-never')) await sleep(this.#process.clock, relay.longMs(30_000), signal)
@@ -60,39 +81,43 @@ export class RelaySink implements Sink<MailRequest> {
     else return fail({ reply: 'nobody there', unavailable: !signal.aborted })
     if (signal.aborted) return fail({ reply: 'stopped before the final dot' })
 
-    if (relay.draw('mail-drop')) return fail({ reply: 'closed', unavailable: true })
-    if (relay.draw('mail-421'))
-      return fail({ reply: '421 closing', reached: true, unavailable: true })
-    if (relay.draw('mail-4yz'))
-      return fail({ reply: '451 later', reached: true, deferred: all(targets, '451 later') })
-    if (relay.draw('mail-5yz'))
-      return fail({ reply: '550 no', reached: true, refused: all(targets, '550 no') })
+    if (relay.draw('mail-drop')) return failAt('connection', null, false)
+    if (relay.draw('mail-421')) return failAt('mail', '421 closing')
+    if (relay.draw('mail-4yz')) return failAt('mail', '451 later')
+    if (relay.draw('mail-5yz')) return failAt('mail', '550 no')
 
-    const refused: TargetReply[] = []
-    const deferred: TargetReply[] = []
     const accepted: string[] = []
-    for (const target of targets) {
-      if (relay.draw('rcpt-drop'))
-        return fail({ reply: 'closed', reached: true, refused, deferred })
-      if (target.startsWith('gone')) refused.push({ target, reply: '550 nobody' })
-      else if (relay.draw('rcpt-4yz')) deferred.push({ target, reply: '450 greylisted' })
-      else accepted.push(target)
+    for (const recipient of targets) {
+      if (relay.draw('rcpt-drop')) return failAt('connection', null)
+      const line = this.#answerTo(recipient, accepted.length)
+      if (line === null) accepted.push(recipient)
+      else rejected.push({ recipient, reply: parseReply(line) })
     }
     await this.#reply(signal)
     if (relay.draw('slow-before-dot')) await sleep(this.#process.clock, relay.longMs(8000), signal)
     if (signal.aborted) return fail({ reply: 'stopped before the final dot' })
-    if (accepted.length === 0)
-      return fail({ reply: 'no recipient', reached: true, refused, deferred })
-    if (relay.draw('data-drop')) return fail({ reply: 'closed', reached: true, refused, deferred })
-    if (relay.draw('data-4yz')) {
-      const later = [...deferred, ...all(accepted, '451 later')]
-      return fail({ reply: '451 later', reached: true, refused, deferred: later })
-    }
-    if (relay.draw('data-5yz')) {
-      const never = [...refused, ...all(accepted, '554 no')]
-      return fail({ reply: '554 no', reached: true, refused: never, deferred })
-    }
+    if (accepted.length === 0) return failAt('recipients', null)
+    if (relay.draw('data-drop')) return failAt('connection', null)
+    if (relay.draw('data-4yz')) return failAt('data', '451 later')
+    if (relay.draw('data-5yz')) return failAt('data', '554 no')
+    const { refused, deferred, tooMany } = settledByRecipients(
+      rejected,
+      targetsOf,
+      table,
+      accepted.length,
+    )
+    if (tooMany) this.#world.note('split')
     return this.#held(attempt.identity, id, { accepted, refused, deferred })
+  }
+
+  /** Null for one that is accepted. */
+  #answerTo(recipient: string, acceptedCount: number): string | null {
+    const { relay } = this.#world
+    if (recipient.startsWith('gone')) return '550 nobody'
+    if (relay.draw('rcpt-4yz')) return '450 greylisted'
+    if (relay.draw('rcpt-rate-550')) return relay.slowDown('550')
+    if (acceptedCount > 0 && relay.draw('rcpt-too-many')) return '452 4.5.3 too many recipients'
+    return null
   }
 
   close(): Promise<void> {
@@ -145,13 +170,13 @@ export class RelaySink implements Sink<MailRequest> {
     return new Promise(resolve => {
       const giveUp = this.#process.clock.schedule(silenceMaxMs, () => {
         note('ten minutes of silence')
-        resolve(outcomes.closed)
+        resolve(inDoubt)
       })
       const hear = (answer: DotAnswer): void =>
         schedule(relay.latencyMs(), () =>
           this.#process.deliver(() => {
             giveUp()
-            resolve(outcomes[answer])
+            resolve(outcomeOf(answer))
           }),
         )
       schedule(relay.latencyMs(), () => {
@@ -166,11 +191,14 @@ export class RelaySink implements Sink<MailRequest> {
   }
 }
 
-const outcomes: Readonly<Record<DotAnswer, Outcome>> = {
-  '250 ok': { kind: 'done', reply: '250 ok' },
-  '451 later': { kind: 'deferred', reply: '451 later' },
-  '554 no': { kind: 'refused', reply: '554 no' },
-  closed: { kind: 'unknown', reply: 'closed' },
+const table = new ReplyTable()
+const inDoubt: Outcome = { kind: 'unknown', reply: 'closed' }
+const targetsOf = (recipient: string): readonly string[] => [recipient]
+
+function outcomeOf(answer: DotAnswer): Outcome {
+  if (answer === null) return inDoubt
+  const reply = parseReply(answer)
+  return reply.kind === 'done' ? { kind: 'done', reply: reply.line } : refusalOfDot(reply, table)
 }
 
 const nothingSaid: FailedAttempt = {
@@ -182,8 +210,4 @@ const nothingSaid: FailedAttempt = {
   reply: '',
   messageId: '',
   relay: 'relay:25',
-}
-
-function all(targets: readonly string[], reply: string): TargetReply[] {
-  return targets.map(target => ({ target, reply }))
 }

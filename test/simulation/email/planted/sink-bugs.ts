@@ -1,6 +1,6 @@
 import { recipientsOf } from '../../../../src/email/recipients.ts'
 import type { MailRequest } from '../../../../src/sinks/mail-request.ts'
-import type { Outcome, PreparedAttempt, Sink } from '../../../../src/sinks/sink.ts'
+import type { Outcome, PreparedAttempt, Sink, TargetReply } from '../../../../src/sinks/sink.ts'
 import type { Alteration } from '../alterations.ts'
 import { changed } from './changed.ts'
 import type { PlantedBug } from './planted-bug.ts'
@@ -24,6 +24,8 @@ const withOutcome = (change: (outcome: Outcome) => Outcome): Alteration =>
     ...prepared,
     perform: async mayPerform => change(await prepared.perform(mayPerform)),
   }))
+
+const withoutTime = ({ target, reply }: TargetReply): TargetReply => ({ target, reply })
 
 let tries = 0
 
@@ -62,6 +64,38 @@ export const sinkBugs: readonly PlantedBug[] = [
           sink.prepare({ ...attempt, targets: recipientsOf(attempt.request) }, signal),
       }),
     ),
+  },
+  {
+    bug: 'each part of a mail goes to all its recipients',
+    alteration: withSink(sink =>
+      changed(sink, {
+        prepare: async (attempt, signal) => {
+          const { targets } = attempt
+          const everybody = { ...attempt, targets: recipientsOf(attempt.request) }
+          const result = await sink.prepare(everybody, signal)
+          if (result.kind === 'failed') return sink.prepare(attempt, signal)
+          const accepted = result.accepted.filter(each => targets.includes(each))
+          if (accepted.length > 0) return { ...result, accepted, refused: [], deferred: [] }
+          result.abandon()
+          return sink.prepare(attempt, signal)
+        },
+      }),
+    ),
+  },
+  {
+    bug: 'what the relay says of the time of a retry is not listened to before the dot',
+    alteration: withSink(sink =>
+      changed(sink, {
+        prepare: async (attempt, signal) => {
+          const result = await sink.prepare(attempt, signal)
+          return { ...result, deferred: result.deferred.map(withoutTime) }
+        },
+      }),
+    ),
+  },
+  {
+    bug: 'what the relay says of the time of a retry is not listened to after the dot',
+    alteration: withOutcome(({ kind, reply }) => ({ kind, reply })),
   },
   {
     bug: 'each try has a Message-ID of its own',
