@@ -1,4 +1,5 @@
 import { BlockedLanes } from './blocked-lanes.ts'
+import { ExpiryOrder } from './expiry-order.ts'
 import type { Lane, Lanes, PartyName } from './lanes.ts'
 import { emptyLine, type Line, noRow, type Rows } from './rows.ts'
 
@@ -9,12 +10,18 @@ import { emptyLine, type Line, noRow, type Rows } from './rows.ts'
 export type Verdict = 'begun' | 'taken' | 'full' | PartyName
 export type Admit = (lane: Lane, row: number) => Verdict
 
+/** Of the column `aside`: it is not ready. */
+const inNoLine = 2
+
 /** What is ready of one priority and one source. */
 interface SourceLine {
   readonly level: Level
   readonly source: string
-  /** First come, first served: what nobody has held back yet. */
+  /** In the order of arrival: what nobody has held back yet. */
   readonly line: Line
+  /** Those of the line that expire: they go before it, but for one turn in four. */
+  readonly expiring: ExpiryOrder
+  turn: number
   /** Lanes that were held back and may try again, by turns with the line. */
   readonly awake: Set<Lane>
   isLaneNext: boolean
@@ -31,8 +38,8 @@ interface Level {
 const movesMax = 2000
 
 /**
- * What is ready to be tried, and whose turn it is: by priority, within it by turns between the sources, within a source in the order
- * of arrival. What a limit holds back is set aside when its turn comes, lane by lane: it costs nothing from then on and stands in nobody's way.
+ * What is ready to be tried, and whose turn it is: by priority, within it by turns between the sources, within a source those that
+ * expire first before the others, which follow in the order of arrival and have every fourth turn. What a limit holds back is set aside when its turn comes, lane by lane: it costs nothing from then on and stands in nobody's way.
  */
 export class ReadyLines {
   readonly #rows: Rows
@@ -75,6 +82,7 @@ export class ReadyLines {
     const source = this.#sourceLine(this.#rows.priority[row]!, this.#lanes.sourceOf(row))
     if (isFirst) this.#rows.pushFirst(source.line, row)
     else this.#rows.pushLast(source.line, row)
+    this.#noteExpiry(source, row)
     source.level.ring.add(source)
   }
 
@@ -86,6 +94,7 @@ export class ReadyLines {
       this.#rows.leave(lane.line, row)
       if (lane.line.size === 0) this.#open(lane, source)
     } else this.#rows.leave(source.line, row)
+    this.#rows.aside[row] = inNoLine
     if (source.line.size + source.awake.size === 0) this.#forget(source)
   }
 
@@ -157,6 +166,7 @@ export class ReadyLines {
     }
     this.#took(lane, verdict)
     this.#rows.leave(lane.line, row)
+    this.#rows.aside[row] = inNoLine
     source.awake.delete(lane)
     if (lane.line.size > 0) source.awake.add(lane)
     else {
@@ -167,12 +177,14 @@ export class ReadyLines {
   }
 
   #tryLine(source: SourceLine, admit: Admit): number | 'full' | undefined {
-    const row = source.line.head
+    const row = this.#nextOf(source)
     const lane = this.#lanes.of(row)
     const verdict = lane.state === 'open' ? admit(lane, row) : undefined
     if (verdict === 'full') return 'full'
+    source.turn += 1
     this.#rows.leave(source.line, row)
     if (verdict === 'begun' || verdict === 'taken') {
+      this.#rows.aside[row] = inNoLine
       this.#count -= 1
       return row
     }
@@ -181,6 +193,29 @@ export class ReadyLines {
     this.#rows.pushLast(lane.line, row)
     if (verdict !== undefined) this.#block(lane, verdict)
     return undefined
+  }
+
+  #noteExpiry(source: SourceLine, row: number): void {
+    const expiresAtMs = this.#rows.expiresAtMs[row]!
+    if (expiresAtMs === Infinity) return
+    source.expiring.add(row, expiresAtMs)
+    source.expiring.tidy(source.line.size, this.#standsIn(source))
+  }
+
+  #nextOf(source: SourceLine): number {
+    const isForHead = source.turn % 4 === 3 || source.expiring.size === 0
+    const expiring = isForHead ? noRow : source.expiring.first(this.#standsIn(source))
+    return expiring === noRow ? source.line.head : expiring
+  }
+
+  /** A row's number is used again by other requests: an entry holds as long as the row stands in this line and expires then. */
+  #standsIn({ source, level }: SourceLine): (row: number, expiresAtMs: number) => boolean {
+    const { aside, expiresAtMs, priority } = this.#rows
+    return (row, atMs) =>
+      aside[row] === 0 &&
+      expiresAtMs[row] === atMs &&
+      priority[row] === level.priority &&
+      this.#lanes.sourceOf(row) === source
   }
 
   /** Room that this one was woken for and did not take is for somebody else. */
@@ -220,7 +255,15 @@ export class ReadyLines {
     let source = level.sources.get(name)
     if (source === undefined) {
       const awake = new Set<Lane>()
-      source = { level, source: name, line: emptyLine(), awake, isLaneNext: false }
+      source = {
+        level,
+        source: name,
+        line: emptyLine(),
+        expiring: new ExpiryOrder(),
+        turn: 0,
+        awake,
+        isLaneNext: false,
+      }
       level.sources.set(name, source)
     }
     return source

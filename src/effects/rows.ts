@@ -25,7 +25,7 @@ export class Rows {
   priority = new Int32Array(capacityMin)
   source = new Uint32Array(capacityMin)
   destinations = new Uint32Array(capacityMin)
-  /** 1 when it stands in its lane's line, not in its source's. */
+  /** 0 when it stands in its source's line, 1 in its lane's, 2 in none. */
   aside = new Uint8Array(capacityMin)
   /** Of the request, bytes. */
   size = new Uint32Array(capacityMin)

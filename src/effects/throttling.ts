@@ -18,8 +18,8 @@ export function answerOf(
   { accepted, deferred }: PreparedAttempt,
   traffic: Traffic | undefined,
 ): Answer {
-  const { kind, reply } = outcome
-  const late = kind === 'deferred' ? accepted.map(target => ({ target, reply })) : []
+  const { kind, reply, throttled = false } = outcome
+  const late = kind === 'deferred' ? accepted.map(target => ({ target, reply, throttled })) : []
   const complaints = complaintsOf([...deferred, ...late], traffic)
   return { served: kind === 'done' && complaints.size === 0, complaints }
 }
@@ -29,8 +29,8 @@ function complaintsOf(
   traffic: Traffic | undefined,
 ): Map<AnyParty, Complaint> {
   const complaints = new Map<AnyParty, Complaint>()
-  for (const { target, reply } of traffic ? deferred : []) {
-    const certainty = traffic?.throttlingOf(reply)
+  for (const { target, reply, throttled } of traffic ? deferred : []) {
+    const certainty = throttled === true ? 'certain' : traffic?.throttlingOf(reply)
     if (!certainty) continue
     const party = destinationParty(traffic!.destinationOf(target))
     const isCertain = certainty === 'certain' || complaints.get(party)?.isCertain === true

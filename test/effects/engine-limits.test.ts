@@ -77,25 +77,34 @@ test('room of a request that is refused by ourselves is for the next', async () 
   expect(triedOf(world)).toEqual(['s/0', 'u/0'])
 })
 
-test('a domain that asks for less gets less, slowly more again, and others notice nothing', async () => {
-  const world = await begin({})
-  await acceptMany(world, 40, 's/', 'x@a')
-  await acceptMany(world, 2, 't/', 'x@b')
-  await world.turn()
-  world.sink.of('s/0').fail({ deferred: [{ target: 'x@a', reply: '421 slow down' }] })
-  for (const each of ['s/1', 't/0', 't/1']) world.sink.of(each).fail()
-  await world.turn()
-  await world.turn()
+test.each([
+  { said: 'in words that are known', deferred: { target: 'x@a', reply: '421 slow down' } },
+  {
+    said: 'as the table of replies reads it',
+    deferred: { target: 'x@a', reply: '550 not so many', throttled: true },
+  },
+])(
+  'a domain that asks for less $said gets less, and others notice nothing',
+  async ({ deferred }) => {
+    const world = await begin({})
+    await acceptMany(world, 40, 's/', 'x@a')
+    await acceptMany(world, 2, 't/', 'x@b')
+    await world.turn()
+    world.sink.of('s/0').fail({ deferred: [deferred] })
+    for (const each of ['s/1', 't/0', 't/1']) world.sink.of(each).fail()
+    await world.turn()
+    await world.turn()
 
-  const throttled = [...world.slots.throttled.keys()]
-  const tried = world.sink.tries.length
-  world.clock.advance(100)
-  await world.turn()
+    const throttled = [...world.slots.throttled.keys()]
+    const tried = world.sink.tries.length
+    world.clock.advance(100)
+    await world.turn()
 
-  expect(throttled).toEqual(['destination a'])
-  expect(world.sink.tries).toHaveLength(tried)
-  expect(triedOf(world).filter(each => each.startsWith('t/'))).toHaveLength(2)
-})
+    expect(throttled).toEqual(['destination a'])
+    expect(world.sink.tries).toHaveLength(tried)
+    expect(triedOf(world).filter(each => each.startsWith('t/'))).toHaveLength(2)
+  },
+)
 
 test.each([
   { rule: 'now and then says nothing', every: 5, throttled: [] },

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import type { Delivery } from '../../src/effects/delivery.ts'
 import type { EffectPlan } from '../../src/effects/effect.ts'
 import { OpenRequests } from '../../src/effects/open-requests.ts'
+import { seededRandom } from '../../src/random.ts'
 import { after, attemptAt, deliveryOf } from './delivery-fixture.ts'
 
 let open: OpenRequests
@@ -47,6 +48,73 @@ test('first come, first served', () => {
   expect(takeAll()).toEqual(['a', 'b', 'c'])
   expect(open.readyCount).toBe(0)
 })
+
+test('who expires first goes first, whoever came first', () => {
+  for (const [id, expiresAtMs] of [
+    ['never', null],
+    ['late', 900],
+    ['soon', 100],
+    ['later', 2000],
+  ] as const)
+    open.place(queued(id, { expiresAtMs }))
+
+  expect(takeAll()).toEqual(['soon', 'late', 'later', 'never'])
+})
+
+test('every fourth turn is for who came first: nobody is kept waiting by those that expire', () => {
+  for (let index = 0; index < 3; index += 1) open.place(queued(`never-${index}`))
+  for (let index = 0; index < 10; index += 1)
+    open.place(queued(`soon-${index}`, { expiresAtMs: 100 + index }))
+
+  const taken = takeAll()
+
+  expect(taken.indexOf('never-0')).toBe(3)
+  expect(taken.indexOf('never-1')).toBe(7)
+  expect(taken.indexOf('never-2')).toBe(11)
+})
+
+test.each(Array.from({ length: 20 }, (_, index) => index + 1))(
+  'seed %i: the order holds while requests come, end and go back in line',
+  seed => {
+    const random = seededRandom(seed)
+    const line: { readonly id: string; readonly expiresAtMs: number | null }[] = []
+    const wrong: string[] = []
+    let turn = 0
+    for (let step = 0; step < 400; step += 1) {
+      const drawn = random.next()
+      if (drawn < 0.45) {
+        const expiresAtMs = random.next() < 0.5 ? null : Math.floor(random.next() * 50)
+        const id = `r-${step}`
+        open.place(queued(id, { expiresAtMs }))
+        line.push({ id, expiresAtMs })
+      } else if (drawn < 0.6 && line.length > 0) {
+        const [gone] = line.splice(Math.floor(random.next() * line.length), 1)
+        open.delete(gone!.id)
+      } else {
+        const taken = open.takeReady(() => 'begun')?.identity
+        const earliest = Math.min(...line.map(each => each.expiresAtMs ?? Infinity))
+        const expected =
+          turn % 4 === 3 || earliest === Infinity
+            ? line.slice(0, 1)
+            : line.filter(each => each.expiresAtMs === earliest)
+        const isRight =
+          taken === undefined ? line.length === 0 : expected.some(each => each.id === taken)
+        if (!isRight) wrong.push(`${taken} at step ${step}`)
+        if (taken === undefined) continue
+        // A source without anybody is forgotten, and its turns with it.
+        turn = line.length === 1 ? 0 : turn + 1
+        line.splice(
+          line.findIndex(each => each.id === taken),
+          1,
+        )
+        open.delete(taken)
+      }
+      if (line.length === 0) turn = 0
+    }
+
+    expect(wrong).toEqual([])
+  },
+)
 
 test('the lower priority goes first, but every eighth turn is for the last', () => {
   for (let index = 0; index < 10; index += 1) open.place(queued(`high-${index}`, { priority: 0 }))
