@@ -122,6 +122,40 @@ test('what is written between two records is not taken back with the second', as
   expect(await world.stored('attempt')).toBe('written')
 })
 
+test('keys that are read ahead while their cycle reaches the disk are neither missed nor read again', async () => {
+  const world = await TaskWorld.running({ process: sayOnce, prefetch: true })
+  world.feed(['a'])
+  await world.processAll()
+  const frozen = world.task.freeze('test:1', 0, new RecordList())
+  const { backend } = world.task.stores.get(words.name)!
+  const reads: string[] = []
+  const read = backend.getMany.bind(backend)
+  backend.getMany = keys => {
+    reads.push(...keys)
+    return read(keys)
+  }
+
+  world.feed(['a', 'b'], 1)
+  const ahead = world.processing.prepare(10)!
+  const writes = frozen.stores.flatMap(each => each.writes)
+  await world.simulation.settle(backend.apply(writes, { topicId: 't', offset: 1 }))
+  await world.simulation.settle(ahead.process())
+  world.task.retire()
+
+  expect([...world.cycle.counts]).toEqual([['said', 2]])
+  expect(reads).toEqual(['b'])
+})
+
+test('a batch that is dropped comes again, whole', async () => {
+  const world = await TaskWorld.running()
+  world.feed(['a', 'b', 'c'])
+
+  world.processing.prepare(2)!.drop()
+  await world.processAll()
+
+  expect(world.produced('out')).toEqual(['a', 'b', 'c'])
+})
+
 test('positions follow the records, a batch at a time', async () => {
   const world = await TaskWorld.running()
   world.feed(['a', 'b', 'c'])

@@ -41,6 +41,8 @@ export interface TaskWorldOptions {
   readonly punctuations?: readonly Punctuation<Text>[]
   readonly reread?: 'process' | 'skip'
   readonly value?: Serde<string>
+  /** Declares the value of each record as a key of `words`. @default false */
+  readonly prefetch?: boolean
 }
 
 function topologyOf(options: TaskWorldOptions): Topology {
@@ -48,7 +50,14 @@ function topologyOf(options: TaskWorldOptions): Topology {
   const input = topic('in', { key: utf8Serde, value: options.value ?? utf8Serde })
   return new TopologyBuilder()
     .source('in', input, { reread: options.reread ?? 'process' })
-    .process('work', { from: 'in', stores: [words], processor: () => ({ process, punctuations }) })
+    .process('work', {
+      from: 'in',
+      stores: [words],
+      processor: () => ({ process, punctuations }),
+      ...(options.prefetch && {
+        prefetch: record => [{ store: words, key: String(record.value) }],
+      }),
+    })
     .sink('out', { from: 'work', topic: topic('out', { key: utf8Serde, value: utf8Serde }) })
     .deadLetters('dead')
     .build()

@@ -1,5 +1,6 @@
 import { sleep } from '../../../../src/clock.ts'
 import { errorCodeOf } from '../../../../src/errors.ts'
+import type { RecordList } from '../../../../src/runtime/record-list.ts'
 import type { StoreBackend } from '../../../../src/state/store.ts'
 import type { Alteration, Parts } from '../alterations.ts'
 import { applicationId } from '../email-machine.ts'
@@ -36,6 +37,20 @@ export const machineBugs: readonly PlantedBug[] = [
             await backend.apply(writes, position)
           }
           written = later().catch(() => undefined)
+        },
+      })
+    }),
+  },
+  {
+    bug: 'a key that was read ahead is answered as it was then, although its cycle has reached the disk since',
+    alteration: withBackend(backend => {
+      const ahead = new Map<string, Buffer | undefined>()
+      return changed(backend, {
+        getMany: async keys => {
+          const now = await backend.getMany(keys)
+          const then = keys.map((key, index) => (ahead.has(key) ? ahead.get(key) : now[index]))
+          for (const [index, key] of keys.entries()) ahead.set(key, now[index])
+          return then
         },
       })
     }),
@@ -119,7 +134,8 @@ function writesBeforeCommit(parts: Parts): Parts {
   const cluster = changedCluster(parts.cluster, {
     producer: producer =>
       changed(producer, {
-        send: async records => {
+        sendGathered: async gathered => {
+          const { records } = gathered as RecordList
           for (const [place, each] of Map.groupBy(records, at => `${at.topic}/${at.partition}`)) {
             const backend = backends.get(place)
             const position = await backend?.position()
@@ -127,7 +143,7 @@ function writesBeforeCommit(parts: Parts): Parts {
             const writes = each.map(({ key, value }) => ({ key: key!.toString(), value }))
             await backend?.apply(writes, position)
           }
-          return producer.send(records)
+          return producer.sendGathered(gathered)
         },
       }),
   })
