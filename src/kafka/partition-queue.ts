@@ -1,5 +1,6 @@
 import type { GatheredRecords, ProducedRange, ProducedRecord } from '../runtime/ports.ts'
 import { type BatchIdentity, RecordBatchWriter, recordBytesMax } from './record-batch-writer.ts'
+import { SpareBuffers } from './spare-buffers.ts'
 
 /** Below the 1 MiB that a broker takes by default. */
 const batchBytesMax = 900_000
@@ -9,20 +10,22 @@ export class PartitionQueue {
   readonly topic: string
   readonly partition: number
   readonly #bytesMax: number
+  readonly #spares: SpareBuffers
   readonly #batches: RecordBatchWriter[] = []
   #firstOffset: number | undefined
   #lastOffset = -1
 
-  constructor(topic: string, partition: number, bytesMax: number) {
+  constructor(topic: string, partition: number, bytesMax: number, spares: SpareBuffers) {
     this.topic = topic
     this.partition = partition
     this.#bytesMax = bytesMax
+    this.#spares = spares
   }
 
   add(record: ProducedRecord): void {
     let last = this.#batches.at(-1)
     if (last === undefined || last.byteLength + recordBytesMax(record) > this.#bytesMax) {
-      last = new RecordBatchWriter()
+      last = new RecordBatchWriter(this.#spares)
       this.#batches.push(last)
     }
     last.add(record)
@@ -40,7 +43,10 @@ export class PartitionQueue {
 
   /** The broker has the first batch; returns the records of it. */
   acknowledge(baseOffset: number): number {
-    const { count } = this.#batches.shift()!
+    const acknowledged = this.#batches.shift()!
+    const { count } = acknowledged
+    // The requests that carried it had copies: a late one of them can say nothing else.
+    acknowledged.release()
     this.#firstOffset ??= baseOffset
     this.#lastOffset = baseOffset + count - 1
     return count
@@ -67,9 +73,11 @@ export class PartitionQueues implements GatheredRecords {
   // Two plain maps: a joined key would cost a string for every record.
   readonly #topics = new Map<string, Map<number, PartitionQueue>>()
   readonly #bytesMax: number
+  readonly #spares: SpareBuffers
 
-  constructor(bytesMax = batchBytesMax) {
+  constructor(bytesMax = batchBytesMax, spares = new SpareBuffers()) {
     this.#bytesMax = bytesMax
+    this.#spares = spares
   }
 
   add(record: ProducedRecord): void {
@@ -78,7 +86,7 @@ export class PartitionQueues implements GatheredRecords {
     if (partitions === undefined) this.#topics.set(topic, (partitions = new Map()))
     let queue = partitions.get(partition)
     if (queue === undefined) {
-      queue = new PartitionQueue(topic, partition, this.#bytesMax)
+      queue = new PartitionQueue(topic, partition, this.#bytesMax, this.#spares)
       partitions.set(partition, queue)
       this.queues.push(queue)
     }

@@ -1,6 +1,7 @@
 import { crc32c } from '@platformatic/kafka'
 import type { ProducedRecord } from '../runtime/ports.ts'
 import { batchLayout, batchPrefixBytes, transactionalFlag } from './record-batch-format.ts'
+import type { SpareBuffers } from './spare-buffers.ts'
 import { ByteReader, varintSize, writeVarint } from './varint.ts'
 
 /** Who writes the batch; the broker tells repeats from news by these three (KIP-98). */
@@ -10,7 +11,6 @@ export interface BatchIdentity {
   readonly baseSequence: number
 }
 
-const firstCapacity = 4 * 1024
 /** The two varints in front of a record's key are never longer than this, and neither is its length. */
 const varintBytesMax = 10
 
@@ -19,11 +19,17 @@ const varintBytesMax = 10
  * and nothing else, so that the collector has nothing to carry over.
  */
 export class RecordBatchWriter {
-  #bytes = Buffer.allocUnsafe(firstCapacity)
+  readonly #spares: SpareBuffers
+  #bytes: Buffer
   #end: number = batchLayout.records
   #count = 0
   #baseTimestampMs = 0
   #maxTimestampMs = 0
+
+  constructor(spares: SpareBuffers) {
+    this.#spares = spares
+    this.#bytes = spares.take()
+  }
 
   get count(): number {
     return this.#count
@@ -69,11 +75,16 @@ export class RecordBatchWriter {
     return batch
   }
 
+  /** Nobody needs the batch any more: its memory is given to another. */
+  release(): void {
+    this.#spares.give(this.#bytes)
+  }
+
   /** The first half of the records and the second, as batches of their own; of two records at least. */
   halves(): [RecordBatchWriter, RecordBatchWriter] {
     const halves: [RecordBatchWriter, RecordBatchWriter] = [
-      new RecordBatchWriter(),
-      new RecordBatchWriter(),
+      new RecordBatchWriter(this.#spares),
+      new RecordBatchWriter(this.#spares),
     ]
     const reader = new ByteReader(this.#bytes, batchLayout.records)
     const middle = this.#count >> 1

@@ -14,6 +14,7 @@ import { ClusterMetadata } from './cluster-metadata.ts'
 import type { ResolvedKafkaOptions } from './options.ts'
 import { PartitionQueues } from './partition-queue.ts'
 import { Sequences } from './sequences.ts'
+import { SpareBuffers } from './spare-buffers.ts'
 import { TransactionRequests, noIdentity } from './transaction-requests.ts'
 
 /**
@@ -33,6 +34,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #connections: BrokerConnections
   readonly #requests: TransactionRequests
   readonly #sender: BatchSender
+  readonly #spares = new SpareBuffers()
   #state: State = 'new'
   #busy = false
   /** Monotonic end of the transaction's time: the coordinator aborts it then. */
@@ -77,7 +79,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   gather(): PartitionQueues {
-    return new PartitionQueues()
+    return new PartitionQueues(undefined, this.#spares)
   }
 
   sendGathered(gathered: GatheredRecords): Promise<readonly ProducedRange[]> {

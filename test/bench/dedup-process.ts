@@ -14,7 +14,6 @@ export interface DedupSettings {
   readonly directory: string
   readonly applicationId: string
   readonly output: string
-  readonly guarantee: ScenarioOptions['guarantee']
   /** It ends by itself after so many; 0: when it is told to. */
   readonly records: number
 }
@@ -39,7 +38,6 @@ export class DedupProcess implements AsyncDisposable {
       directory: world.directory,
       applicationId: this.applicationId,
       output: this.output,
-      guarantee: options.guarantee,
       records,
     }
     this.#child = spawn(

@@ -20,7 +20,6 @@ const compared = [
   'cpuMicrosPerRecordSecondHalf',
   'maxRssMb',
 ]
-const peersGuarantee = { 'exactly-once': 'exactly_once_v2', 'at-least-once': 'at_least_once' }
 
 /** The dedup stage alone: RocksDB store with changelog, Avro in and out, 600-byte texts, 10 % duplicates. */
 export const dedupStage: Scenario = {
@@ -77,7 +76,6 @@ async function theirs(
     in: topicNames.requested,
     out: output,
     records: options.records,
-    guarantee: peersGuarantee[options.guarantee],
     'schema-id': world.schemaId,
   })
   await check(world, output, different)

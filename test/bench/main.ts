@@ -27,7 +27,6 @@ ${scenarios.map(each => `  ${each.name.padEnd(16)} ${each.what}`).join('\n')}
   --records N            of the dedup stage (1111111; 300000 for a short look)
   --mails N              of the scenario mails (20000)
   --seconds N            of the latency scenarios (30)
-  --guarantee G          of the dedup stage: exactly-once, at-least-once
   --cpu-profile DIR      leaves a profile of every measured mailonce process there
   --json                 one line of JSON for each scenario, with every run
 `
@@ -41,7 +40,6 @@ const { values, positionals } = parseArgs({
     records: { type: 'string', default: '1111111' },
     mails: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '30' },
-    guarantee: { type: 'string', default: 'exactly-once' },
     'cpu-profile': { type: 'string' },
   },
 })
@@ -51,16 +49,12 @@ if (values.help) {
 }
 const unknown = positionals.filter(name => !scenarios.some(each => each.name === name))
 if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(', ')}\n${help}`)
-const { guarantee } = values
-if (guarantee !== 'exactly-once' && guarantee !== 'at-least-once')
-  throw new Error(`--guarantee is exactly-once or at-least-once, not ${guarantee}`)
 const missing = values['against-peers'] ? whyNoPeers() : undefined
 if (missing !== undefined) process.stderr.write(`without peers: ${missing}\n`)
 const options: ScenarioOptions = {
   records: Number(values.records),
   mails: Number(values.mails),
   seconds: Number(values.seconds),
-  guarantee,
   againstPeers: values['against-peers'] && missing === undefined,
   nodeFlags: values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : [],
 }

@@ -24,8 +24,6 @@ export interface ScenarioOptions {
   readonly records: number
   readonly mails: number
   readonly seconds: number
-  /** Of the dedup stage. */
-  readonly guarantee: 'exactly-once' | 'at-least-once'
   readonly againstPeers: boolean
   /** Passed to the measured process, for a profile. */
   readonly nodeFlags: readonly string[]

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { CommittedRecordsReader } from '../../src/kafka/committed-records.ts'
 import { type PartitionQueue, PartitionQueues } from '../../src/kafka/partition-queue.ts'
 import { Sequences } from '../../src/kafka/sequences.ts'
+import { SpareBuffers } from '../../src/kafka/spare-buffers.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 import { recordOf } from './record-batches.ts'
 
@@ -84,6 +85,20 @@ describe('batches of one partition', () => {
     value.fill(0)
 
     expect(drain(queues.queues[0]!)[0]![0]!.value).toEqual(Buffer.from('as it was'))
+  })
+
+  test('say the same in memory that another batch has used', () => {
+    const spares = new SpareBuffers()
+    const [first, second] = [ten, ten.slice(3, 5)].map(records => {
+      const queues = new PartitionQueues(10_000, spares)
+      for (const record of records) queues.add(record)
+      return drain(queues.queues[0]!)
+        .flat()
+        .map(each => String(each.value))
+    })
+
+    expect(first).toEqual(ten.map(each => String(each.value)))
+    expect(second).toEqual(first!.slice(3, 5))
   })
 
   test('of several partitions and topics do not mix', () => {

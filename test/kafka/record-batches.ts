@@ -1,6 +1,7 @@
 import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka'
 import { RecordBatchWriter } from '../../src/kafka/record-batch-writer.ts'
 import { batchLayout } from '../../src/kafka/record-batch-format.ts'
+import { SpareBuffers } from '../../src/kafka/spare-buffers.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 
 interface BatchFields {
@@ -28,7 +29,7 @@ export function recordOf(value: string | null, more: Partial<ProducedRecord> = {
 export function batchOf(records: readonly ProducedRecord[], fields: BatchFields): Buffer {
   const { baseOffset, producerId = -1, attributes = 0, maxTimestampMs } = fields
   const identity = { producerId: BigInt(producerId), producerEpoch: 0, baseSequence: 0 }
-  const writer = new RecordBatchWriter()
+  const writer = new RecordBatchWriter(new SpareBuffers())
   for (const record of records) writer.add(record)
   let batch = Buffer.from(writer.seal(identity))
   const compression = compressionsAlgorithmsByBitmask[attributes & 7]
