@@ -131,7 +131,7 @@ export class Flights<Request> {
     else slots.inconclusive()
     this.#all.delete(flight)
     this.#failed.push({ flight, failure })
-    flight.permit.release()
+    flight.permit.release(!failure.reached && failure.retryInMs !== undefined)
     wake()
   }
 

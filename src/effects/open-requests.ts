@@ -250,8 +250,11 @@ export class OpenRequests {
   #destinationsOf(delivery: Delivery): readonly string[] {
     const traffic = this.#traffic
     if (traffic === undefined) return []
-    const destinations = pendingTargets(delivery).map(traffic.destinationOf)
-    return destinations.length < 2 ? destinations : [...new Set(destinations)].toSorted()
+    const [only, ...others] = pendingTargets(delivery)
+    if (only === undefined) return []
+    const destination = traffic.destinationOf(only)
+    if (others.length === 0) return [destination]
+    return [...new Set([destination, ...others.map(traffic.destinationOf)])].toSorted()
   }
 
   #resize(requests: number, bytes: number): void {

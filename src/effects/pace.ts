@@ -1,6 +1,3 @@
-/** A rate is measured over about this time, milliseconds. */
-const measuredMs = 5000
-
 /**
  * Spreads what is begun over time: the generic cell rate algorithm, which needs one number and no timer. A tenth of a second's
  * worth may be begun in one go. It also measures what is begun, limited or not. Times are monotonic milliseconds, rates per second;
@@ -9,9 +6,7 @@ const measuredMs = 5000
 export class Pace {
   /** When the next one would be due if all came evenly. */
   #evenlyMs = -Infinity
-  #sinceMs: number | undefined
-  #atMs = 0
-  #recent = 0
+  readonly #meter = new RateMeter()
 
   /** How many may be begun now. */
   room(nowMs: number, perSecond: number): number {
@@ -29,21 +24,46 @@ export class Pace {
   }
 
   begin(nowMs: number, perSecond: number): void {
-    this.#evenlyMs = Math.max(this.#evenlyMs, nowMs) + 1000 / perSecond
-    this.#recent = this.#recentAt(nowMs) + 1
-    this.#sinceMs ??= nowMs
-    this.#atMs = nowMs
+    if (perSecond !== Infinity) this.#evenlyMs = Math.max(this.#evenlyMs, nowMs) + 1000 / perSecond
+    this.#meter.count(nowMs)
+  }
+
+  /** One that was begun came to nothing. */
+  takeBack(perSecond: number): void {
+    if (perSecond !== Infinity) this.#evenlyMs -= 1000 / perSecond
   }
 
   /** Begun per second lately. */
   measured(nowMs: number): number {
-    if (this.#sinceMs === undefined) return 0
-    const overMs = Math.min(measuredMs, Math.max(1000, nowMs - this.#sinceMs))
-    return this.#recentAt(nowMs) / (overMs / 1000)
+    return this.#meter.perSecond(nowMs)
+  }
+}
+
+const windowMs = 4000
+
+/** Counts in two windows, the present and the last. */
+class RateMeter {
+  #sinceMs = -Infinity
+  #count = 0
+  #last = 0
+
+  count(nowMs: number): void {
+    this.#turn(nowMs)
+    this.#count += 1
   }
 
-  #recentAt(nowMs: number): number {
-    return this.#recent * Math.exp((this.#atMs - nowMs) / measuredMs)
+  perSecond(nowMs: number): number {
+    this.#turn(nowMs)
+    const overMs = this.#last === 0 ? 0 : windowMs
+    return ((this.#count + this.#last) * 1000) / Math.max(1000, nowMs - this.#sinceMs + overMs)
+  }
+
+  #turn(nowMs: number): void {
+    const ageMs = nowMs - this.#sinceMs
+    if (ageMs < windowMs) return
+    this.#last = ageMs < 2 * windowMs ? this.#count : 0
+    this.#count = 0
+    this.#sinceMs = ageMs < 2 * windowMs ? this.#sinceMs + windowMs : nowMs
   }
 }
 

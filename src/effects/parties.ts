@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { PartyName } from './lanes.ts'
-import { MeanDuration, Party, type Surroundings } from './party.ts'
+import { Party, type Surroundings } from './party.ts'
 import type { AnyParty, Complaint, Permit } from './permit.ts'
 import type { Limit, TrafficLimits } from './traffic.ts'
 
@@ -21,7 +21,7 @@ export class Parties {
   readonly #options: PartiesOptions
   readonly #sink: Party
   readonly #all = new Map<PartyName, Party>()
-  readonly #durations = new MeanDuration()
+  #usualMs: number | undefined
   #share = 1
 
   constructor(options: PartiesOptions) {
@@ -51,14 +51,17 @@ export class Parties {
   }
 
   begin(permit: Permit): void {
-    for (const name of allOf(permit)) this.#of(name).begin(permit, this.#at(name))
+    this.#sink.begin(permit, this.#at('sink'))
+    const at = this.#at()
+    for (const name of permit.parties) this.#of(name).begin(permit, at)
     if (this.#all.size > partiesMax) this.#forgetIdle()
   }
 
-  end(permit: Permit): void {
-    const nowMs = this.#options.clock.monotonicMs()
-    this.#durations.add(nowMs - permit.beganMs)
-    for (const name of allOf(permit)) this.#of(name).end(permit, nowMs)
+  end(permit: Permit, isUnused: boolean): void {
+    const at = this.#at()
+    if (!isUnused) this.#learnUsual(at.nowMs - permit.beganMs)
+    this.#sink.end(permit, at, isUnused)
+    for (const name of permit.parties) this.#of(name).end(permit, at, isUnused)
   }
 
   complain(name: AnyParty, { beganMs }: Permit, { isCertain, reply }: Complaint): void {
@@ -75,12 +78,25 @@ export class Parties {
   /** The try succeeded. */
   welcome(permit: Permit): void {
     const nowMs = this.#options.clock.monotonicMs()
-    for (const name of allOf(permit))
-      if (this.#of(name).welcome(permit.beganMs, nowMs))
-        this.#options.log.info(
-          { event: 'unthrottled', party: name },
-          `${name} gets as much as before`,
-        )
+    this.#welcome('sink', permit, nowMs)
+    for (const name of permit.parties) this.#welcome(name, permit, nowMs)
+  }
+
+  #welcome(name: AnyParty, { beganMs }: Permit, nowMs: number): void {
+    if (!this.#of(name).welcome(beganMs, nowMs)) return
+    this.#options.log.info({ event: 'unthrottled', party: name }, `${name} gets as much as before`)
+  }
+
+  /** Quick tries say what is usual, slow ones only in the long run: else a slow party would be the measure of itself. */
+  #learnUsual(tookMs: number): void {
+    this.#usualMs ??= tookMs
+    this.#usualMs += (tookMs - this.#usualMs) / (tookMs < this.#usualMs ? 4 : 64)
+  }
+
+  /** The first of them that has no room. */
+  obstacle(parties: readonly PartyName[]): PartyName | undefined {
+    const at = this.#at()
+    return parties.find(name => this.#of(name).room(at) === 0)
   }
 
   #of(name: AnyParty): Party {
@@ -100,21 +116,17 @@ export class Parties {
   }
 
   /** The sink has all its slots for itself. */
-  #at(name: AnyParty): Surroundings {
+  #at(name?: AnyParty): Surroundings {
     const { clock, slots } = this.#options
     return {
       nowMs: clock.monotonicMs(),
       share: this.#share,
       slots: name === 'sink' ? Infinity : slots,
-      meanMs: this.#durations.ms,
+      usualMs: this.#usualMs ?? 0,
     }
   }
 
   #forgetIdle(): void {
     for (const [name, party] of this.#all) if (party.isIdle(this.#at(name))) this.#all.delete(name)
   }
-}
-
-function allOf({ parties }: Permit): readonly AnyParty[] {
-  return ['sink', ...parties]
 }

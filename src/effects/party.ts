@@ -1,4 +1,5 @@
 import { Pace } from './pace.ts'
+import type { Permit } from './permit.ts'
 import { Throttle } from './throttle.ts'
 import type { Limit } from './traffic.ts'
 
@@ -9,19 +10,6 @@ const weight = 1 / 8
 /** Weight of the latest answer in the share of complaints. */
 const answerWeight = 1 / 16
 
-/** A mean of durations that forgets. */
-export class MeanDuration {
-  #ms: number | undefined
-
-  get ms(): number {
-    return this.#ms ?? 0
-  }
-
-  add(ms: number): void {
-    this.#ms = this.#ms === undefined ? ms : this.#ms + (ms - this.#ms) * weight
-  }
-}
-
 /** What all parties of an instance depend on. Monotonic milliseconds. */
 export interface Surroundings {
   readonly nowMs: number
@@ -29,17 +17,18 @@ export interface Surroundings {
   readonly share: number
   /** Tries of the sink at once. */
   readonly slots: number
-  /** How long tries take, whosever they are. */
-  readonly meanMs: number
+  /** How long a try takes that goes well, whosever it is. */
+  readonly usualMs: number
 }
 
 /** A source or a destination: what it has under way, and how much more it may. */
 export class Party {
   readonly #limit: Limit
   readonly #pace = new Pace()
-  readonly #duration = new MeanDuration()
-  /** Begin of each try under way; the oldest first. */
-  readonly #running = new Map<object, number>()
+  /** The oldest first. */
+  readonly #running = new Set<Permit>()
+  /** How long its tries take. */
+  #meanMs = 0
   /** Share of the latest answers that may have asked for less. */
   #complaining = 0
   throttle: Throttle | undefined
@@ -63,16 +52,20 @@ export class Party {
     return this.#pace.waitMs(at.nowMs, this.#perSecond(at))
   }
 
-  begin(run: object, at: Surroundings): void {
-    this.#running.set(run, at.nowMs)
+  begin(permit: Permit, at: Surroundings): void {
+    this.#running.add(permit)
     this.#pace.begin(at.nowMs, this.#perSecond(at))
   }
 
-  end(run: object, nowMs: number): void {
-    const beganMs = this.#running.get(run)
-    if (beganMs === undefined) return
-    this.#running.delete(run)
-    this.#duration.add(nowMs - beganMs)
+  /** `isUnused`: it comes to nothing, and counts for nothing. */
+  end(permit: Permit, at: Surroundings, isUnused: boolean): void {
+    if (!this.#running.delete(permit)) return
+    if (isUnused) {
+      this.#pace.takeBack(this.#perSecond(at))
+      return
+    }
+    const tookMs = at.nowMs - permit.beganMs
+    this.#meanMs += (tookMs - this.#meanMs) * (this.#meanMs === 0 ? 1 : weight)
   }
 
   /** It asked for less, or may have: that counts when half of the latest answers say so. True when it gets less from now on. */
@@ -88,8 +81,9 @@ export class Party {
   /** It took one without complaint. True when it gets all again. */
   welcome(beganMs: number, nowMs: number): boolean {
     this.#complaining *= 1 - answerWeight
-    this.throttle?.increase(beganMs, nowMs)
-    if (this.throttle?.isOver !== true) return false
+    if (this.throttle === undefined) return false
+    this.throttle.increase(beganMs, nowMs)
+    if (!this.throttle.isOver) return false
     this.throttle = undefined
     return true
   }
@@ -102,21 +96,24 @@ export class Party {
   /** The last connection of many is nobody's alone; one that is slow leaves half of them to others. */
   #connections(at: Surroundings): number {
     const { slots, share } = at
-    const most = this.#isSlow(at) ? Math.ceil(slots / 2) : slots < 10 ? slots : slots - 1
+    const half = Math.ceil(slots / 2)
+    const isSlow = this.running >= half && this.#isSlow(at)
+    const most = isSlow ? half : slots < 10 ? slots : slots - 1
     const limit = this.#limit.connections
     const limited = limit === undefined ? Infinity : Math.max(1, Math.floor(limit * share))
     return Math.min(most, limited, this.throttle?.connections ?? Infinity)
   }
 
-  #isSlow({ nowMs, meanMs, slots }: Surroundings): boolean {
+  #isSlow({ nowMs, usualMs, slots }: Surroundings): boolean {
     if (slots < 4) return false
-    const [oldestMs = nowMs] = this.#running.values()
-    const takesMs = Math.max(this.#duration.ms, nowMs - oldestMs)
-    return takesMs > slowMs && takesMs > 2 * meanMs
+    const [oldest] = this.#running
+    const takesMs = Math.max(this.#meanMs, nowMs - (oldest?.beganMs ?? nowMs))
+    return takesMs > slowMs && takesMs > 2 * usualMs
   }
 
   #perSecond(at: Surroundings): number {
-    return Math.min(this.#limitPerSecond(at), this.throttle?.perSecond ?? Infinity)
+    const limit = this.#limitPerSecond(at)
+    return this.throttle === undefined ? limit : Math.min(limit, this.throttle.perSecond)
   }
 
   #limitPerSecond({ share }: Surroundings): number {

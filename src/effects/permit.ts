@@ -8,8 +8,8 @@ export interface Permit {
   /** Monotonic milliseconds. */
   readonly beganMs: number
   readonly parties: readonly PartyName[]
-  /** The try is over; a second call does nothing. */
-  release(): void
+  /** The try is over; a second call does nothing. `isUnused`: nobody was asked, so it counts for no rate. */
+  release(isUnused?: boolean): void
 }
 
 export interface Complaint {

@@ -69,7 +69,9 @@ export class SinkSlots {
       this.#awaitPace('sink')
       return 'full'
     }
-    return asking.parties.find(party => this.roomOf(party) === 0)
+    const party = this.#parties.obstacle(asking.parties)
+    if (party !== undefined) this.#awaitPace(party)
+    return party
   }
 
   /** Tries that may begin now as far as this party is concerned. Where there is none, `onRoom` tells when to ask again. */
@@ -86,9 +88,9 @@ export class SinkSlots {
     const permit: Permit = {
       beganMs: this.#clock.monotonicMs(),
       parties,
-      release: () => {
+      release: (isUnused = false) => {
         if (!this.#running.delete(permit)) return
-        this.#parties.end(permit)
+        this.#parties.end(permit, isUnused)
         for (const party of parties) this.#tellRoom(party)
         this.#tellFree()
       },

@@ -29,5 +29,6 @@ function escapeSource(source: string): string {
 }
 
 function unescapeSource(text: string): string {
+  if (!text.includes(escape)) return text
   return text.replaceAll(escapedNul, nul).replaceAll(escapedEscape, escape)
 }

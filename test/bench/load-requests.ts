@@ -8,13 +8,14 @@ export interface LoadOptions {
   /** Of every hundred records, how many repeat an earlier one. */
   readonly duplicatePercent: number
   readonly textBytes: number
+  readonly priority?: EmailRequested['priority']
 }
 
 const line = 'Your order has been shipped and will arrive within the next three working days.\r\n'
 
 /** Writes requests to `email.requested`, the k-th the same in every run but for its time; returns how many are different. */
 export async function loadRequests(world: BenchWorld, options: LoadOptions): Promise<number> {
-  const { records, duplicatePercent, textBytes } = options
+  const { records, duplicatePercent, textBytes, priority = 'NORMAL' } = options
   const text = line.repeat(Math.ceil(textBytes / line.length)).slice(0, textBytes)
   await using producer = world.cluster.createProducer({
     transactionalId: `bench-load-${process.pid}`,
@@ -28,7 +29,7 @@ export async function loadRequests(world: BenchWorld, options: LoadOptions): Pro
       const repeats = index > 0 && index % 100 < duplicatePercent
       const number = repeats ? Math.floor(index / 2) : index
       if (!repeats) different += 1
-      batch.push(requestRecord(world, number, text))
+      batch.push(requestRecord(world, number, text, priority))
     }
     await producer.send(batch)
     await producer.commit()
@@ -37,7 +38,12 @@ export async function loadRequests(world: BenchWorld, options: LoadOptions): Pro
 }
 
 /** The repeat of a repeat is the first's: half of an index that repeats is looked up again. */
-export function requestRecord(world: BenchWorld, number: number, text: string): ProducedRecord {
+export function requestRecord(
+  world: BenchWorld,
+  number: number,
+  text: string,
+  priority: EmailRequested['priority'] = 'NORMAL',
+): ProducedRecord {
   const request: EmailRequested = {
     requestId: `request-${String(number).padStart(10, '0')}`,
     source: 'bench',
@@ -51,7 +57,7 @@ export function requestRecord(world: BenchWorld, number: number, text: string): 
     html: null,
     headers: {},
     attachments: [],
-    priority: 'NORMAL',
+    priority,
     notBefore: null,
     expiresAt: null,
     inDoubt: 'DEFAULT',

@@ -8,8 +8,10 @@ import { dedupStage } from './dedup-stage.ts'
 import { latency } from './latency.ts'
 import { mails, mailsFewConnections } from './mails.ts'
 import { whyNoPeers } from './peers.ts'
+import { priority } from './priority.ts'
 import { report } from './report.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
+import { timers } from './timers.ts'
 
 const scenarios: readonly Scenario[] = [
   dedupStage,
@@ -17,6 +19,8 @@ const scenarios: readonly Scenario[] = [
   mails,
   mailsFewConnections,
   latency,
+  timers,
+  priority,
 ]
 const help = `npm run bench -- [SCENARIO …] [FLAG …]
 

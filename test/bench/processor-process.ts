@@ -10,6 +10,8 @@ const launcher = fileURLToPath(new URL('../../bin/mailonce.js', import.meta.url)
 export class ProcessorProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly ready: Promise<void>
+  /** Where it serves its metrics. */
+  readonly http: Promise<string>
 
   constructor(flags: readonly string[], nodeFlags: readonly string[]) {
     this.#child = spawn(
@@ -18,6 +20,12 @@ export class ProcessorProcess implements AsyncDisposable {
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     const lines = createInterface(this.#child.stdout!)
+    this.http = new Promise(resolve => {
+      lines.on('line', line => {
+        if (line.includes('"event":"http"'))
+          resolve((JSON.parse(line) as { address: string }).address)
+      })
+    })
     this.ready = new Promise((resolve, reject) => {
       lines.on('line', line => {
         if (line.includes('"event":"running"')) resolve()
@@ -26,6 +34,14 @@ export class ProcessorProcess implements AsyncDisposable {
       })
       this.#child.once('exit', code => reject(new Error(`mailonce run ended with ${code}`)))
     })
+  }
+
+  /** Sum of a metric over its labels, or over those that are named. */
+  async metric(name: string, labels = ''): Promise<number> {
+    const text = await (await fetch(`http://${await this.http}/metrics`)).text()
+    const lines = text.split('\n').filter(line => line.startsWith(`${name}{`))
+    const values = lines.filter(line => line.includes(labels)).map(line => line.split(' ').at(-1))
+    return values.reduce((sum, value) => sum + Number(value), 0)
   }
 
   /** User and system time, seconds. */

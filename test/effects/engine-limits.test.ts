@@ -159,6 +159,18 @@ test('what has passed its gate waits for no limit', async () => {
   expect(world.sink.dots('s/0')).toBe(1)
 })
 
+test('a try for which nobody could be asked uses up no rate', async () => {
+  const world = await begin({ destination: { perSecond: 1 } })
+  await acceptMany(world, 2, 's/', 'x@a')
+  await world.turn()
+
+  world.sink.of('s/0').fail({ reached: false, retryInMs: 60_000 })
+  await world.turn()
+  await world.turn()
+
+  expect(triedOf(world)).toEqual(['s/0', 's/1'])
+})
+
 test('a failed cycle gives all room back', async () => {
   const world = await begin({ destination: { connections: 1 } })
   await acceptMany(world, 3, 's/', 'x@a')

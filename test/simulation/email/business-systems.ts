@@ -121,7 +121,8 @@ export class BusinessSystems {
     const count = 1 + Math.floor(this.#random.next() * 3)
     return Array.from({ length: count }, (_, index) => {
       const name = this.#random.next() < 0.15 ? 'gone' : 'person'
-      return `${name}-${index}@example.org`
+      const domain = this.#random.next() < 0.6 ? 'example.org' : 'example.net'
+      return `${name}-${index}@${domain}`
     })
   }
 

@@ -9,6 +9,7 @@ import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts
 import type { Simulation } from '../../../src/testing/simulation.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
 import type { Alteration } from './alterations.ts'
+import type { DrawnLimits } from './drawn-limits.ts'
 import { ObservedProducer } from './observed-producer.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
 
@@ -24,6 +25,7 @@ export interface MachineWorld {
   readonly windowMs: number
   readonly standbys: Pick<StreamsOptions, 'standbys' | 'acceptableLag'>
   readonly alteration: Alteration
+  readonly limits: DrawnLimits
   readonly logOf: (name: string) => Logger
   /** It is about to be written; if it is at an attempt its transaction 1 begins. */
   readonly onDelivery: (machine: EmailMachine, delivery: Delivery) => void
@@ -64,7 +66,7 @@ export class EmailMachine {
   }
 
   start(): void {
-    const { simulation, relayWorld, inDoubt, windowMs, alteration, logOf } = this.#world
+    const { simulation, relayWorld, inDoubt, windowMs, alteration, limits, logOf } = this.#world
     const process = simulation.startProcess(this.name)
     const own = {
       cluster: this.#observed(simulation.connect(process)),
@@ -81,6 +83,7 @@ export class EmailMachine {
       dedupWindowMs: windowMs,
       inDoubt,
       retryDelaysMs,
+      ...limits,
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,

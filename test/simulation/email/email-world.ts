@@ -10,6 +10,7 @@ import { Simulation } from '../../../src/testing/simulation.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
 import { type Alteration, unaltered } from './alterations.ts'
 import { BusinessSystems, partitions } from './business-systems.ts'
+import { drawnLimits } from './drawn-limits.ts'
 import { applicationId, EmailMachine } from './email-machine.ts'
 import { type DottedMail, MailRelay } from './mail-relay.ts'
 import { Reached } from './reached.ts'
@@ -72,6 +73,7 @@ export class EmailWorld {
       // Few records are many here: what moves is warmed up in most lives, and moves at once in the others.
       standbys: { standbys: seed % 2, acceptableLag: seed % 5 === 0 ? 10_000 : 8 },
       alteration,
+      limits: drawnLimits(seed),
       relayWorld: {
         relay: this.relay,
         random,

@@ -33,4 +33,6 @@ export const pathsThatMatter: readonly string[] = [
   'changelogs compacted',
   'offsets set back',
   'offsets-set-back',
+  'outbox-full',
+  'outbox-has-room',
 ]

@@ -33,6 +33,8 @@ export class CountingSmtpSession {
   #dropsBeforeDot = false
   #from = ''
   #recipients: string[] = []
+  /** Of the reply that comes next. */
+  #slowMs = 0
 
   constructor(socket: Socket, relay: CountingRelay) {
     this.#socket = socket
@@ -81,6 +83,7 @@ export class CountingSmtpSession {
       case 'RCPT': {
         const recipient = addressIn(line)
         const reply = this.#relay.dice.recipientReply(recipient)
+        this.#slowMs = Math.max(this.#slowMs, this.#relay.dice.recipientDelayMs(recipient))
         if (reply.startsWith('250')) this.#recipients.push(recipient)
         return reply
       }
@@ -131,7 +134,8 @@ export class CountingSmtpSession {
   }
 
   #say(text: string): void {
-    const { delayMs } = this.#relay.dice
+    const delayMs = this.#relay.dice.delayMs + this.#slowMs
+    this.#slowMs = 0
     if (delayMs === 0) this.#socket.write(text)
     else setTimeout(() => this.#socket.writable && this.#socket.write(text), delayMs)
   }

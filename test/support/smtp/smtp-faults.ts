@@ -14,8 +14,13 @@ export interface SmtpFaults {
   readonly deferRecipient: number
   /** Recipients that match are refused with 550; empty for none. */
   readonly refuseRecipients: string
+  /** Recipients that match are asked to come more slowly, with 451; empty for none. */
+  readonly throttleRecipients: string
   /** Each reply comes this much later, milliseconds. */
   readonly delayMs: number
+  /** Recipients that match are answered this much later, milliseconds; empty for none. */
+  readonly slowRecipients: string
+  readonly slowMs: number
 }
 
 const noFaults: SmtpFaults = Object.freeze({
@@ -25,7 +30,10 @@ const noFaults: SmtpFaults = Object.freeze({
   deferDot: 0,
   deferRecipient: 0,
   refuseRecipients: '',
+  throttleRecipients: '',
   delayMs: 0,
+  slowRecipients: '',
+  slowMs: 0,
 })
 
 export type DotFate = 'accept' | 'accept and drop' | 'drop' | 'defer'
@@ -35,6 +43,8 @@ export class FaultDice {
   readonly #random: Random
   #faults: SmtpFaults = noFaults
   #refuse: RegExp | null = null
+  #throttle: RegExp | null = null
+  #slow: RegExp | null = null
 
   constructor(seed: number) {
     this.#random = seededRandom(seed)
@@ -46,8 +56,10 @@ export class FaultDice {
 
   set(faults: Partial<SmtpFaults>): void {
     this.#faults = { ...noFaults, ...faults }
-    const { refuseRecipients } = this.#faults
-    this.#refuse = refuseRecipients === '' ? null : new RegExp(refuseRecipients)
+    const { refuseRecipients, throttleRecipients, slowRecipients } = this.#faults
+    this.#refuse = matching(refuseRecipients)
+    this.#throttle = matching(throttleRecipients)
+    this.#slow = matching(slowRecipients)
   }
 
   dropsBeforeDot(): boolean {
@@ -56,8 +68,13 @@ export class FaultDice {
 
   recipientReply(recipient: string): string {
     if (this.#refuse?.test(recipient) === true) return '550 5.1.1 no such mailbox\r\n'
+    if (this.#throttle?.test(recipient) === true) return '451 4.7.1 rate limited, slow down\r\n'
     if (this.#falls(this.#faults.deferRecipient)) return '451 4.2.1 mailbox busy\r\n'
     return '250 2.1.5 ok\r\n'
+  }
+
+  recipientDelayMs(recipient: string): number {
+    return this.#slow?.test(recipient) === true ? this.#faults.slowMs : 0
   }
 
   dotFate(): DotFate {
@@ -69,4 +86,8 @@ export class FaultDice {
   #falls(chance: number): boolean {
     return chance > 0 && this.#random.next() < chance
   }
+}
+
+function matching(pattern: string): RegExp | null {
+  return pattern === '' ? null : new RegExp(pattern)
 }
