@@ -50,3 +50,19 @@ test('the rules in docs/delivery.md are understood, and do what the page says', 
   expect(new ReplyTable().classOf('rcpt', listed)).toBe('permanent')
   expect(table.classOf('rcpt', parseReply('550 5.7.9 over the limit'))).toBe('throttled')
 })
+
+test('the schedules in docs/delivery.md are what the page says', async () => {
+  const schedule = async (text: string): Promise<readonly number[]> =>
+    (await resolveConfiguration(new Map([['retry', text]]), {})).values.retry
+  const [byDefault] = /(?<=The default `)[^`]+/.exec(page) ?? []
+  const [short] = /(?<=^retry: ).*$/m.exec(page) ?? []
+
+  const delaysMs = await schedule(byDefault ?? '')
+
+  expect((await resolveConfiguration(new Map(), {})).values.retry).toEqual(delaysMs)
+  // RFC 5321 section 4.5.4.1: 30 minutes at least, two tries within the first hour, 4 to 5 days in all.
+  expect(Math.min(...delaysMs)).toBe(30 * 60_000)
+  expect(delaysMs[0]! + delaysMs[1]!).toBeLessThanOrEqual(3_600_000)
+  expect(delaysMs.reduce((sum, delayMs) => sum + delayMs, 0)).toBe(4 * 24 * 3_600_000)
+  expect(await schedule(short ?? '')).toHaveLength(4)
+})
