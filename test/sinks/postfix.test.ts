@@ -68,6 +68,28 @@ describe.skipIf(postfixMissing !== null)(`Postfix (${postfixMissing ?? 'a real o
     expect(mails.map(({ recipient }) => recipient)).toEqual(['ann@example.com'])
   })
 
+  test('more recipients than it takes at once get the same mail in several transactions, each once', async () => {
+    const linesBefore = postfix.log.length
+    await using sink = sinkTo('few')
+    const to = Array.from({ length: 7 }, (_, index) => `person-${index}@example.com`)
+
+    const parts: (readonly string[])[] = []
+    let messageId = ''
+    for (let left = to; left.length > 0; left = to.filter(each => !parts.flat().includes(each))) {
+      const attempt = await prepared(sink, attemptOf({ requestId: 'parts', to }, left))
+      expect(attempt).toMatchObject({ refused: [], deferred: [] })
+      expect((await attempt.perform(() => true)).kind).toBe('done')
+      parts.push(attempt.accepted)
+      ;({ messageId } = attempt)
+    }
+    await postfix.untilLog(/: removed$/, { from: linesBefore, count: parts.length })
+
+    const mails = await postfix.delivered(messageId)
+    expect(parts.map(part => part.length)).toEqual([3, 3, 1])
+    expect(mails.map(({ recipient }) => recipient).toSorted()).toEqual(to)
+    expect(new Set(mails.map(({ message }) => message)).size).toBe(1)
+  })
+
   test('an abandoned hold, a refused one and a killed one deliver nothing', async () => {
     const linesBefore = postfix.log.length
     const mailsBefore = (await postfix.mails()).length

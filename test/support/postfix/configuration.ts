@@ -8,6 +8,7 @@ export const postfixDoors = [
   'auth-over-tls',
   'small',
   'ascii',
+  'few',
 ] as const
 
 export type PostfixDoor = (typeof postfixDoors)[number]
@@ -30,6 +31,8 @@ const differences: Readonly<Record<PostfixDoor, readonly string[]>> = {
     'smtpd_recipient_restrictions=$only_after_login',
   ],
   small: [`message_size_limit=${postfixSizeMax}`],
+  // Recipients of one transaction.
+  few: ['smtpd_recipient_limit=3'],
   ascii: ['smtpd_discard_ehlo_keywords=smtputf8,8bitmime,dsn,chunking'],
 }
 
