@@ -14,6 +14,8 @@ export class SingleFile {
   #left = 0
   /** Number of the cycle that has one record and nothing else. */
   #alone = 0
+  /** What this has thrown: handed in again, it is thrown again as it is, or its recovery would never end. */
+  #unanswerable: StreamsError | undefined
 
   constructor(suspicion: Suspicion, log: Logger) {
     this.#suspicion = suspicion
@@ -32,6 +34,7 @@ export class SingleFile {
 
   /** Throws RECORD_TOO_LARGE again when there is no record to blame: what an effect has to say does not fit. */
   tooLarge(error: StreamsError, refused: Cycle | undefined, active: Cycle): void {
+    if (error === this.#unanswerable) throw error
     const records = (refused?.records ?? 0) + active.records
     const record = refused?.lastInput
     const isAlone = refused?.number === this.#alone
@@ -40,12 +43,14 @@ export class SingleFile {
       this.#left += 1
       return
     }
-    if (isAlone || records === 0)
-      throw new StreamsError(
+    if (isAlone || records === 0) {
+      this.#unanswerable = new StreamsError(
         'RECORD_TOO_LARGE',
         `${describeError(error)}: no input record is to blame, so raise max.message.bytes of that topic`,
         { cause: error },
       )
+      throw this.#unanswerable
+    }
     this.#left = records
     this.#log.warn({ event: 'too-large', records }, 'the records are processed one by one')
   }

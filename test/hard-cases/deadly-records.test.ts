@@ -6,7 +6,7 @@ import { FileProcessingMarks } from '../../src/runtime/file-processing-marks.ts'
 import { noProcessingMarks, type ProcessingMarks } from '../../src/runtime/processing-marks.ts'
 import type { SimulatedProcess } from '../../src/testing/simulated-process.ts'
 import { HardWorld, type Life } from './hard-world.ts'
-import { plainTopics, plainTopology } from './plain-topology.ts'
+import { type PlainContext, plainTopics, plainTopology } from './plain-topology.ts'
 
 let world: HardWorld
 let path: string
@@ -94,6 +94,26 @@ test('deaths while waiting never count, however often', async () => {
   expect(new FileProcessingMarks(path).suspects).toEqual([])
 })
 
+test('a death between two steps leaves no mark: whoever waits, for keys or for the cluster, dies of something else', async () => {
+  const small = new HardWorld()
+  let life: Life | undefined
+
+  // The processing itself is one step, and nobody dies in it here.
+  for (let steps = 20; steps < 80; steps += 1) {
+    // Of even length its key is declared, of odd length it is missed and read while the record waits.
+    small.publish(`r-${steps}`)
+    small.publish(`r-${steps}-`)
+    life = small.start('a', { environment: { processingMarks: marksOf(() => life?.process) } })
+    const { streams } = life
+    await small.until(() => streams.isReady)
+    await small.simulation.run({ stepsMax: steps, withinMs: 60_000 })
+    life.process.kill()
+    expect(new FileProcessingMarks(path).suspects, `after ${steps} steps`).toEqual([])
+  }
+
+  expect(small.committed('unique').length).toBeGreaterThan(20)
+})
+
 test('a processor that throws over one record is asked three times, then the record is a dead letter', async () => {
   for (const value of ['one', 'bad', 'two']) world.publishAt(0, value)
   let asked = 0
@@ -151,4 +171,37 @@ test('a record whose result is too large for its topic goes to the dead letters 
     { 'error.code': 'RECORD_TOO_LARGE', 'source.offset': '1' },
     { 'error.code': 'RECORD_TOO_LARGE', 'source.offset': '3' },
   ])
+})
+
+test('a timer whose output is too large is not taken out on a record: the instance stops and says so', async () => {
+  world.createTopic('small', { 'max.message.bytes': '1000' })
+  let seen = 0
+  let isLoud = false
+  const timer = {
+    everyMs: 1,
+    by: 'wall-clock' as const,
+    punctuate: (timestampMs: number, context: PlainContext) => {
+      if (!isLoud) return
+      isLoud = false
+      context.forward({ key: 'timer', value: 'x'.repeat(5000), headers: [], timestampMs })
+    },
+  }
+  const change = (value: string): string => {
+    // It speaks once, when the first record is processed alone.
+    if (value === 'one') isLoud = (seen += 1) === 2
+    return value === 'large' ? 'x'.repeat(5000) : value
+  }
+  for (const value of ['one', 'two', 'large', 'three', 'four']) world.publishAt(0, value)
+
+  const life = world.start('a', {
+    topology: plainTopology(change, 'small', undefined, [timer]),
+    environment: { processingMarks: noProcessingMarks },
+  })
+  await world.until(() => life.over || world.committed('small').length === 4)
+
+  expect(life.failure).toMatchObject({
+    code: 'RECORD_TOO_LARGE',
+    message: expect.stringContaining('no input record is to blame') as string,
+  })
+  expect(world.committed('dead-letters')).toEqual([])
 })

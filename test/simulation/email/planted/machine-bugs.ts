@@ -67,6 +67,10 @@ export const machineBugs: readonly PlantedBug[] = [
     ),
   },
   {
+    bug: 'a checkpoint that counts an open transaction is trusted',
+    alteration: { parts: checksOpenTransactions },
+  },
+  {
     bug: 'a store that cannot be read is replaced by an empty one',
     alteration: {
       parts: (parts, { simulation }) => {
@@ -121,8 +125,14 @@ export const machineBugs: readonly PlantedBug[] = [
   },
 ]
 
-function writesBeforeCommit(parts: Parts): Parts {
-  const backends = new Map<string, StoreBackend>()
+type Place = `${string}/${string}`
+
+/** The backends as they are opened, by their changelog partition. */
+function watchBackends(parts: Parts): {
+  readonly backends: ReadonlyMap<Place, StoreBackend>
+  readonly stateDirectory: Parts['stateDirectory']
+} {
+  const backends = new Map<Place, StoreBackend>()
   const stateDirectory = changed(parts.stateDirectory, {
     open: async (taskId, store) => {
       const backend = await parts.stateDirectory.open(taskId, store)
@@ -131,12 +141,40 @@ function writesBeforeCommit(parts: Parts): Parts {
       return backend
     },
   })
+  return { backends, stateDirectory }
+}
+
+/** As soon as the records of a transaction are in the changelog, the disk claims to have them. */
+function checksOpenTransactions(parts: Parts): Parts {
+  const { backends, stateDirectory } = watchBackends(parts)
+  const cluster = changedCluster(parts.cluster, {
+    producer: producer =>
+      changed(producer, {
+        sendGathered: async gathered => {
+          const ranges = await producer.sendGathered(gathered)
+          for (const { topic, partition, lastOffset } of ranges) {
+            const backend = backends.get(`${topic}/${partition}`)
+            const position = await backend?.position()
+            if (position) await backend?.apply([], { ...position, offset: lastOffset + 1 })
+          }
+          return ranges
+        },
+      }),
+  })
+  return { ...parts, stateDirectory, cluster }
+}
+
+function writesBeforeCommit(parts: Parts): Parts {
+  const { backends, stateDirectory } = watchBackends(parts)
   const cluster = changedCluster(parts.cluster, {
     producer: producer =>
       changed(producer, {
         sendGathered: async gathered => {
           const { records } = gathered as RecordList
-          for (const [place, each] of Map.groupBy(records, at => `${at.topic}/${at.partition}`)) {
+          for (const [place, each] of Map.groupBy(
+            records,
+            (at): Place => `${at.topic}/${at.partition}`,
+          )) {
             const backend = backends.get(place)
             const position = await backend?.position()
             if (position === undefined) continue
