@@ -269,6 +269,23 @@ test('what is no dead letter is not replayed', async () => {
   expect(told).toContain('REQUEST_UNKNOWN: 0/999999 is no dead letter')
 })
 
+test('of two live owners of one instance id the older stops and says why, and the younger goes on', async () => {
+  const [older] = instances
+  const requests = Array.from({ length: 12 }, () => newRequest())
+
+  const younger = world.run('here', { 'state-dir': world.stateDirectory('elsewhere') })
+  const { exitCode, stderr } = await older!.ended()
+  await untilRunning([younger])
+  await world.publish(requests.map(request => ({ request, placement: {} })))
+  await untilEnded(requests, 1)
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/INSTANCE_ID_IN_USE.* instance id here.*--instance-id and --state-dir/)
+  expect(requests.map(endsOf)).toEqual(requests.map(() => ['SENT']))
+  for (const request of requests) expect(await mailsTo(request)).toHaveLength(1)
+  expect(await younger.stop()).toBe(0)
+})
+
 /** Our own schema with a field more, so that it gets a number of its own. */
 async function registerSchema(subject: string, field: string): Promise<number> {
   const schema = JSON.parse(schemaText('email.requested')) as { fields: object[] }

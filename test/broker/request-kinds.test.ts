@@ -4,7 +4,7 @@ import { topicNames } from '../../src/email/topic-names.ts'
 import { SmtpInbox } from '../../src/dev/smtp-inbox.ts'
 import { emailRequested } from '../support/email-requests.ts'
 import { eventually } from '../support/proof/eventually.ts'
-import type { ForeignRecord } from '../support/proof/foreign-client.ts'
+import { ForeignClient, type ForeignRecord } from '../support/proof/foreign-client.ts'
 import type { MailonceInstance } from '../support/proof/mailonce-instance.ts'
 import { applicationId, ProofWorld, untilRunning } from '../support/proof/proof-world.ts'
 import { partitions, type Placement } from '../support/proof/request-load.ts'
@@ -227,6 +227,26 @@ test('what cannot be decoded goes to the dead letters as it came, and its partit
     expect(text('source.offset')).toMatch(/^\d+$/)
     expect(Math.abs(Number(text('failed.at')) - Date.now())).toBeLessThan(600_000)
   }
+})
+
+test('callbacks that nobody reads wait for whoever comes, each once, and nothing is mailed again for it', async () => {
+  const requests = Array.from({ length: 10 }, () => newRequest())
+  await world.publish(requests.map(request => ({ request, placement: {} })))
+  for (const request of requests) await told(request, { ends: 1, callbacks: 1 })
+  const { mailsTotal } = inbox
+
+  // Nobody has subscribed for this team until now.
+  const waiting: string[] = []
+  await using subscriber = await ForeignClient.start(
+    world.servers.kafka,
+    [topicNames.callback],
+    ({ key }) => void waiting.push(String(key)),
+  )
+  await subscriber.caughtUp()
+
+  const ids = requests.map(each => each.requestId)
+  expect(waiting.filter(id => ids.includes(id)).toSorted()).toEqual(ids.toSorted())
+  expect(inbox.mailsTotal).toBe(mailsTotal)
 })
 
 test('offsets set back to the beginning mail nothing again and tell nobody twice', async () => {

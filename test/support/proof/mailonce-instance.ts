@@ -74,6 +74,12 @@ export class MailonceInstance implements AsyncDisposable {
     await this.#exit
   }
 
+  /** Until it ends by itself: its exit code, and what it said last. */
+  async ended(): Promise<{ readonly exitCode: number | null; readonly stderr: string }> {
+    await this.#exit
+    return { exitCode: this.#child.exitCode, stderr: this.#stderr }
+  }
+
   /** SIGTERM; the exit code, null when something else ended it. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM')
