@@ -66,6 +66,8 @@ export class BusinessSystems {
       { topic: topicNames.requested, partition, key, value: bytes, headers: [], timestampMs },
     ])
     const number = this.#count
+    const place = `email.requested/${partition} at ${offset}`
+    this.#broker.network.story.tell('business', `${describe(request)}, in ${place}`)
     this.published.push({ number, request, value: bytes, partition, offset, timestampMs })
     this.#count += 1
   }
@@ -134,4 +136,10 @@ export class BusinessSystems {
     }
     return choices[0]![1]()
   }
+}
+
+function describe(request: EmailRequested | undefined): string {
+  if (request === undefined) return 'writes nonsense'
+  const { source, requestId, subject, to } = request
+  return `${source} ${requestId} asks for "${subject}" to ${to.join(' and ') || 'nobody'}`
 }

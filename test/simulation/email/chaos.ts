@@ -31,6 +31,7 @@ export async function liveThrough(
     slowReply: rate(0.04),
     slowMsMax: 12_000,
   }
+  tellWeather(world, seed)
   world.atMoment = disturbanceOfMoments(world)
   for (const machine of machines) if (random.next() < 0.6) machine.start()
   for (let step = 0; step < chaosSteps; step += 1) {
@@ -42,6 +43,19 @@ export async function liveThrough(
   }
   await comeToRest(world)
   return world
+}
+
+/** Where a story begins: what is likely to go wrong in it. */
+function tellWeather({ simulation, relay, inDoubt }: EmailWorld, seed: number): void {
+  const percent = (rates: object): string =>
+    Object.entries(rates)
+      .filter(([name, share]) => !name.endsWith('Max') && share > 0)
+      .map(([name, share]) => `${name} ${(Number(share) * 100).toFixed(1)} %`)
+      .join(', ') || 'nothing'
+  const { story, faults } = simulation
+  story.tell('world', `seed ${seed}; what is in doubt: ${inDoubt}`)
+  story.tell('world', `what the relay does wrong: ${percent(relay.rates)}`)
+  story.tell('world', `what the network does wrong: ${percent(faults.rates)}`)
 }
 
 /** Mostly moments, in which things overlap; sometimes long enough for sessions and transactions to run out. */

@@ -10,7 +10,8 @@ const lateEvidenceMs = 45_000
 /** Everything heals, and everything that was asked for must end. */
 export async function comeToRest(world: EmailWorld): Promise<void> {
   const { simulation, machines, relay } = world
-  const { clock, faults } = simulation
+  const { clock, faults, story } = simulation
+  story.tell('world', 'everything heals from here on, and everything must end')
   faults.rates = noFaults
   world.atMoment = () => undefined
   relay.heal()

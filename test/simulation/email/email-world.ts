@@ -57,7 +57,7 @@ export class EmailWorld {
     const { clock, random, broker } = simulation
     this.simulation = simulation
     this.inDoubt = inDoubt
-    this.relay = new MailRelay(clock, random, this.reached)
+    this.relay = new MailRelay(clock, random, this.reached, this.simulation.story)
     this.business = new BusinessSystems(broker, random, windowMs)
     const appendTime = new Set<string>([topicNames.requested, topicNames.dedup])
     for (const name of Object.values(topicNames))

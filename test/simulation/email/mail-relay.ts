@@ -1,5 +1,6 @@
 import type { Random } from '../../../src/random.ts'
 import type { ManualClock } from '../../../src/testing/manual-clock.ts'
+import type { Story } from '../../../src/testing/story.ts'
 import type { Reached } from './reached.ts'
 
 /** What a relay can do wrong, by the phase in which it does it. */
@@ -57,9 +58,11 @@ export class MailRelay {
   readonly #clock: ManualClock
   readonly #random: Random
   readonly #reached: Reached
+  readonly #story: Story
   readonly #silent = new Set<() => void>()
 
-  constructor(clock: ManualClock, random: Random, reached: Reached) {
+  constructor(clock: ManualClock, random: Random, reached: Reached, story: Story) {
+    this.#story = story
     this.#clock = clock
     this.#random = random
     this.#reached = reached
@@ -69,6 +72,7 @@ export class MailRelay {
     const share = this.rates[trouble] ?? 0
     if (share === 0 || this.#random.next() >= share) return false
     this.#reached.note(trouble)
+    this.#story.tell('relay', trouble)
     return true
   }
 
@@ -103,6 +107,7 @@ export class MailRelay {
     if (this.draw('dot-rate-554')) return answer(this.slowDown('554'))
     if (this.draw('dot-drop-before-taking')) return answer(null)
     if (this.draw('dot-silence-before-taking')) return this.#fallSilent(answer)
+    this.#story.tell('relay', `takes the mail of ${mail.identity.replace('\0', ' ')}`)
     for (const recipient of mail.recipients)
       for (const key of [`${mail.identity} ${recipient}`, `${mail.messageId} ${recipient}`])
         this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
