@@ -99,10 +99,9 @@ test('a death between two steps leaves no mark: whoever waits, for keys or for t
   let life: Life | undefined
 
   // The processing itself is one step, and nobody dies in it here.
-  for (let steps = 20; steps < 80; steps += 1) {
+  for (let steps = 10; steps < 46; steps += 2) {
     // Of even length its key is declared, of odd length it is missed and read while the record waits.
-    small.publish(`r-${steps}`)
-    small.publish(`r-${steps}-`)
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f1']) small.publish(`${steps}${name}`)
     life = small.start('a', { environment: { processingMarks: marksOf(() => life?.process) } })
     const { streams } = life
     await small.until(() => streams.isReady)
@@ -111,8 +110,8 @@ test('a death between two steps leaves no mark: whoever waits, for keys or for t
     expect(new FileProcessingMarks(path).suspects, `after ${steps} steps`).toEqual([])
   }
 
-  expect(small.committed('unique').length).toBeGreaterThan(20)
-})
+  expect(small.committed('unique').length).toBeGreaterThan(10)
+}, 30_000)
 
 test('a processor that throws over one record is asked three times, then the record is a dead letter', async () => {
   for (const value of ['one', 'bad', 'two']) world.publishAt(0, value)
