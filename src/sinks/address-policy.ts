@@ -86,7 +86,7 @@ function lastAddress4(words: readonly number[]): string {
 }
 
 /** Whether a text is a network such as `10.1.0.0/16` or `fd00::/8`. */
-function isNetwork(text: string): boolean {
+export function isNetwork(text: string): boolean {
   const [address = '', bits = '', ...rest] = text.split('/')
   const family = isIP(address)
   return (

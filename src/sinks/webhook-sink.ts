@@ -1,6 +1,7 @@
 import { type Socket } from 'node:net'
 import { describeError } from '../errors.ts'
 import { AddressPolicy } from './address-policy.ts'
+import { retryAfterMs } from './http-retry-after.ts'
 import { sha256Hex } from './sha256-hex.ts'
 import type { FailedAttempt, Outcome, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
 import { oneLine } from './smtp-reply.ts'
@@ -14,6 +15,9 @@ import {
 import type { WebhookRequest } from './webhook-request.ts'
 import { webhookSignature } from './webhook-signature.ts'
 import { type WebhookEndpoint, webhookEndpoint } from './webhook-url.ts'
+
+/** The one answer by which a receiver says that it wants no more webhooks at this URL. */
+export const goneReply = 'HTTP 410'
 
 /**
  * Standard Webhooks over HTTP/1.1: connected, TLS included, in `prepare`; the request is written in `perform`. Receivers drop repeats by
@@ -102,7 +106,8 @@ export class WebhookSink implements Sink<WebhookRequest> {
       perform: async mayPerform => {
         const sent = mayPerform() ? exchange.send(this.#signed(request), body) : undefined
         if (sent === undefined) exchange.destroy()
-        const outcome = sent === undefined ? notPerformed : outcomeOf(await sent)
+        const outcome =
+          sent === undefined ? notPerformed : outcomeOf(await sent, this.#options.clock.nowMs())
         this.#exchanges.delete(exchange)
         return outcome
       },
@@ -130,12 +135,18 @@ export class WebhookSink implements Sink<WebhookRequest> {
 const notPerformed: Outcome = Object.freeze({ kind: 'abandoned', reply: 'not performed' })
 
 /** 2xx is done, 410 the end of that URL; redirects are not followed; everything else may change, so it is tried again. */
-function outcomeOf(answer: Answer): Outcome {
+function outcomeOf(answer: Answer, nowMs: number): Outcome {
   if ('silence' in answer) return { kind: 'deferred', reply: oneLine(answer.silence) }
   const { status } = answer
   if (status >= 200 && status < 300) return { kind: 'done', reply: `HTTP ${status}` }
-  if (status === 410) return { kind: 'refused', reply: 'HTTP 410' }
-  return { kind: 'deferred', reply: `HTTP ${status}` }
+  if (status === 410) return { kind: 'refused', reply: goneReply }
+  const asksToWait = status === 429 || status === 503
+  const delayMs = asksToWait ? retryAfterMs(answer.retryAfter, nowMs) : null
+  return {
+    kind: 'deferred',
+    reply: `HTTP ${status}`,
+    ...(delayMs === null ? {} : { retryAfterMs: delayMs }),
+  }
 }
 
 function refused(

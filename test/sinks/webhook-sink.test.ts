@@ -106,6 +106,21 @@ test.each([
   expect(receiver.connections).toBe(1)
 })
 
+test.each([
+  { status: '429 Too Many Requests', delayMs: 90_000 },
+  { status: '503 Service Unavailable', delayMs: 90_000 },
+  { status: '500 Internal Server Error', delayMs: undefined },
+])('$status may ask to wait: $delayMs ms', async ({ status, delayMs }) => {
+  const onRequest = `HTTP/1.1 ${status}\r\nretry-after: 90\r\ncontent-length: 0\r\n\r\n`
+  await using receiver = await ScriptedReceiver.start({ onRequest })
+  await using sink = sinkTo()
+
+  const outcome = await (await prepared(sink, attemptAt(receiver.url))).perform(yes)
+
+  expect(outcome).toHaveProperty('kind', 'deferred')
+  expect({ retryAfterMs: undefined, ...outcome }).toHaveProperty('retryAfterMs', delayMs)
+})
+
 const endless = 'x'.repeat(1024)
 
 /** Writes for ever, as fast as it is read. */
