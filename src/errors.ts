@@ -36,6 +36,8 @@ const recoveries = {
   RECORD_UNDECODABLE: 'skip', // null, wrong magic, unknown schema, bytes that do not decode
   KEY_NOT_LOADED: 'retry', // a store read that nobody declared: load the key and process the record again
   RELAY_UNAVAILABLE: 'wait', // no connection to the relay
+  WEBHOOK_UNDELIVERED: 'skip', // every retry of a webhook was used up
+  WEBHOOK_REFUSED: 'skip', // a webhook that no retry would deliver: its URL, its address, no key, 410
   HTTP_ADDRESS_UNUSABLE: 'stop', // the address of probes and metrics is taken
   REQUEST_INVALID: 'stop', // `send` was given what is no request
   REQUEST_UNKNOWN: 'stop', // no store and no dead letter has what a person asks about

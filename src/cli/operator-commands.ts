@@ -4,10 +4,12 @@ import type { SettingName } from './settings.ts'
 const toAsk: readonly SettingName[] = ['http', 'config']
 const toDecide: readonly SettingName[] = ['http', 'kafka', 'applicationId', 'config']
 const toSuppress: readonly SettingName[] = ['kafka', 'schemaRegistry', 'config']
+const toDisable: readonly SettingName[] = ['kafka', 'config']
 const toReplay: readonly SettingName[] = ['kafka', 'applicationId', 'config']
 
 const request: Argument = { placeholder: 'SOURCE/REQUESTID' }
 const address: Argument = { placeholder: 'ADDRESS' }
+const url: Argument = { placeholder: 'URL' }
 const deadLetter: Argument = { placeholder: 'PARTITION/OFFSET' }
 const json: Flag = { help: 'As JSON, one object a line.' }
 const audit: Readonly<Record<string, Flag>> = {
@@ -144,5 +146,35 @@ export const operatorCommands: readonly Command[] = Object.freeze([
     settings: toSuppress,
     flags: { json },
     load: async () => (await import('./suppress-commands.ts')).suppressListCommand,
+  },
+  {
+    name: 'webhooks list',
+    summary: 'lists the URLs that get no webhooks any more',
+    description: [
+      'A receiver that answers 410 disables its URL. Reads email.webhooks-disabled from its start; needs no instance.',
+    ],
+    settings: toDisable,
+    flags: { json },
+    load: async () => (await import('./webhook-commands.ts')).webhooksListCommand,
+  },
+  {
+    name: 'webhooks enable',
+    summary: 'has a disabled URL get webhooks again',
+    description: [
+      'What was refused in the meantime is in the dead letters: mailonce dead-letters replay sends it.',
+    ],
+    argument: url,
+    settings: toDisable,
+    flags: {},
+    load: async () => (await import('./webhook-commands.ts')).webhooksEnableCommand,
+  },
+  {
+    name: 'webhooks disable',
+    summary: 'has a URL get no webhooks any more',
+    description: ['It counts from the next try of every webhook on.'],
+    argument: url,
+    settings: toDisable,
+    flags: audit,
+    load: async () => (await import('./webhook-commands.ts')).webhooksDisableCommand,
   },
 ] satisfies readonly Command[])

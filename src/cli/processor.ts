@@ -14,6 +14,7 @@ import { Streams } from '../runtime/streams.ts'
 import { RelayRouter } from '../sinks/relay-router.ts'
 import { SmtpSink } from '../sinks/smtp-sink.ts'
 import { parseSmtpUrl } from '../sinks/smtp-url.ts'
+import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
 import type { Configuration } from './configuration.ts'
 import type { Health } from './http-server.ts'
@@ -24,6 +25,7 @@ import { relayOfSmtp, type RelayOptions, relayOptions } from './relay-options.ts
 import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { refuseSecondDeployment } from './second-deployment.ts'
+import { webhookSinkOptions } from './webhook-section.ts'
 
 export interface ProcessorOptions {
   readonly configuration: Configuration
@@ -99,6 +101,7 @@ export class Processor {
     const { applicationId } = configuration
     await using resources = new AsyncDisposableStack()
     const relay = await relayOptions('smtp', relayOfSmtp(configuration))
+    const webhookOptions = await webhookSinkOptions(configuration.webhooks)
     const kafka = await kafkaOptions(configuration, clock, log)
     const stateDirectory = resources.use(
       await openStateDirectory({
@@ -130,6 +133,7 @@ export class Processor {
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
     const sink = resources.use(this.#router(relay))
+    const webhookSink = resources.use(new WebhookSink({ ...webhookOptions, clock }))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
       serdes,
@@ -139,6 +143,11 @@ export class Processor {
       retryDelaysMs: configuration.retry,
       limits: configuration.limits.traffic,
       outboxLimit: configuration.limits.outbox,
+      webhooks: {
+        sink: webhookSink,
+        retryDelaysMs: configuration.webhooks.retry,
+        hostConnections: configuration.webhooks.hostConnections,
+      },
     })
     const streams = new Streams(
       topology,

@@ -18,6 +18,8 @@ import {
   wholeNumber,
   type Parser,
 } from './parsers.ts'
+import { structured } from './structure.ts'
+import { webhookSection } from './webhook-section.ts'
 import { relayParsers } from './relay-parsers.ts'
 import { retryClasses } from './retry-classes.ts'
 import { structured } from './structure.ts'
@@ -303,6 +305,12 @@ export const settings = {
     path: 'kafka.sasl.password-file',
     parser: filePath('FILE'),
     help: 'File with the password at the brokers.',
+  },
+  webhooks: {
+    path: 'webhooks',
+    parser: structured(webhookSection),
+    default: '{}',
+    help: 'Callbacks with a URL as signed webhooks (docs/delivery.md). Without a key none is sent, and each becomes a dead letter.',
   },
   config: {
     path: 'config',

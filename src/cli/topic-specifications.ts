@@ -30,7 +30,11 @@ export function topicSpecifications(settings: TopicSettings): readonly TopicSpec
       'message.timestamp.type': timestamps,
     },
   })
-  const suppressed = topic(topicNames.suppressed, -1, 'CreateTime')
+  /** The last word about a key stays for ever. */
+  const compacted = (name: string): TopicSpecification => {
+    const { configs, ...rest } = topic(name, -1, 'CreateTime')
+    return { ...rest, configs: { ...configs, 'cleanup.policy': 'compact' } }
+  }
   return [
     topic(topicNames.requested, dedupWindowMs, 'LogAppendTime'),
     topic(topicNames.dedup, 2 * dedupWindowMs, 'LogAppendTime'),
@@ -38,7 +42,7 @@ export function topicSpecifications(settings: TopicSettings): readonly TopicSpec
     topic(topicNames.failed, 30 * unitsMs.d, 'CreateTime'),
     topic(topicNames.callback, 30 * unitsMs.d, 'CreateTime'),
     topic(topicNames.deadLetter, 90 * unitsMs.d, 'CreateTime'),
-    // The last word on an address stays for ever.
-    { ...suppressed, configs: { ...suppressed.configs, 'cleanup.policy': 'compact' } },
+    compacted(topicNames.suppressed),
+    compacted(topicNames.webhooksDisabled),
   ]
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { StreamsError } from '../errors.ts'
+import type { WebhookRequest } from '../sinks/webhook-request.ts'
 import type { KeyValueStore, StoreDefinition } from '../state/store.ts'
 import type {
   PrefetchKey,
@@ -23,15 +24,21 @@ import {
   waitingKey,
 } from './outcome-store.ts'
 import { traceHeaders } from './trace-headers.ts'
-import type { CallbackOutcome, EmailCallback, EmailFailed, EmailSent } from './records.ts'
+import type { Callback, CallbackOutcome, EmailCallback, EmailFailed, EmailSent } from './records.ts'
 import { topicNames } from './topic-names.ts'
+import { webhookOf } from './webhook-event.ts'
 
 export type EndRecord = StreamRecord<string, EmailSent | EmailFailed | DuplicateRequest>
-export type CallbackRecord = StreamRecord<string, EmailCallback>
+export type CallbackRecord =
+  | StreamRecord<string, EmailCallback>
+  | StreamRecord<string, WebhookRequest>
 
 export interface CallbackOptions {
   readonly store: StoreDefinition<OutcomeEntry>
 }
+
+/** The sinks below the callback stage. */
+const children = Object.freeze({ callbacks: 'callbacks', webhooks: 'webhooks' })
 
 /** More duplicates than these do not wait for one end: those that come after are answered at once. */
 const waitingMax = 10_000
@@ -72,7 +79,7 @@ interface Cause {
   readonly topic: string
   readonly place: { readonly partition: number; readonly offset: number }
   readonly timestampMs: number
-  readonly context: Readonly<Record<string, string>>
+  readonly callback: Callback
   readonly headers: readonly RecordHeader[]
 }
 
@@ -109,7 +116,7 @@ class CallbackStep {
     if (callback !== null) {
       this.#call(report.outcome, report.detail, report.end, {
         ...this.#ownCause(),
-        context: callback.context,
+        callback,
         headers: this.#record.headers,
       })
     }
@@ -199,7 +206,7 @@ class CallbackStep {
         topic: topicNames.requested,
         place: { partition, offset },
         timestampMs,
-        context: callback.context,
+        callback,
         headers,
       },
     )
@@ -222,22 +229,23 @@ class CallbackStep {
     const eventId = eventIdOf(this.#identity, cause)
     this.#outcome = { ...this.#outcome, sequence }
     this.#context.count('callbacks')
-    this.#context.forward({
-      key: requestId,
-      value: {
-        eventId,
-        requestId,
-        source,
-        sequence,
-        outcome,
-        detail,
-        messageId,
-        context: cause.context,
-        occurredAt: atMs,
-      },
-      timestampMs: atMs,
-      headers: traceHeaders(cause.headers, () => eventId),
-    })
+    const { context, url } = cause.callback
+    const value: EmailCallback = {
+      eventId,
+      requestId,
+      source,
+      sequence,
+      outcome,
+      detail,
+      messageId,
+      context,
+      occurredAt: atMs,
+    }
+    const headers = traceHeaders(cause.headers, () => eventId)
+    const record = { key: requestId, timestampMs: atMs, headers }
+    this.#context.forward({ ...record, value }, children.callbacks)
+    if (url !== null)
+      this.#context.forward({ ...record, value: webhookOf(value, url) }, children.webhooks)
   }
 }
 

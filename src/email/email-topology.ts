@@ -3,16 +3,19 @@ import type { OutboxLimit } from '../effects/outbox-room.ts'
 import type { TrafficLimits } from '../effects/traffic.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
+import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { TopologyBuilder } from '../topology/builder.ts'
 import type { Topology } from '../topology/topology.ts'
 import { callbackPrefetch, callbackProcessor } from './callback-processor.ts'
 import { dedupPrefetch, dedupProcessor } from './dedup-processor.ts'
 import { dedupStore } from './dedup-store.ts'
+import { disabledUrls } from './disabled-urls.ts'
 import { outcomeStore } from './outcome-store.ts'
 import { sendEffect } from './send-effect.ts'
-import { suppressionList } from './suppression.ts'
+import { suppressionList, type SuppressionList } from './suppression.ts'
 import { topicNames } from './topic-names.ts'
 import { type EmailSerdes, emailTopics } from './topics.ts'
+import { webhookEffect, type WebhookOptions } from './webhook-effect.ts'
 
 export interface EmailTopologyOptions {
   readonly serdes: EmailSerdes
@@ -28,37 +31,31 @@ export interface EmailTopologyOptions {
   readonly limits?: TrafficLimits
   /** How many requests one instance keeps open before its partitions are paused. @default 1,000,000 or 10 GB */
   readonly outboxLimit?: OutboxLimit
+  /** Where callbacks with a URL go as well. @default nowhere: without a key each of them becomes a dead letter */
+  readonly webhooks?: WebhookOptions
 }
+
+const noWebhooks: WebhookOptions = Object.freeze({
+  sink: new WebhookSink({ keys: [] }),
+  retryDelaysMs: [],
+})
 
 /** The flagship: every accepted request is mailed once, and everybody who asked is told how it ended. See docs/design.md. */
 export function emailTopology(options: EmailTopologyOptions): Topology {
-  const {
-    serdes,
-    sink,
-    dedupWindowMs: windowMs,
-    inDoubt,
-    retryDelaysMs,
-    limits,
-    outboxLimit,
-  } = options
-  const topics = emailTopics(serdes, windowMs)
+  const { dedupWindowMs: windowMs } = options
+  const topics = emailTopics(options.serdes, windowMs)
   const seen = dedupStore(windowMs)
-  const outbox = outboxStore('outbox', windowMs)
   const outcomes = outcomeStore(windowMs)
   const suppressed = suppressionList(topics.suppressed)
-  const send = sendEffect({
-    sink,
-    suppressed,
-    requested: serdes.dedup,
-    inDoubt,
-    retryDelaysMs,
-    rememberMs: windowMs,
-    limits,
-    outboxLimit,
-  })
+  const send = sendEffectOf(options, suppressed)
+  const outbox = outboxStore('outbox', windowMs)
+  const disabled = disabledUrls(topics.webhooksDisabled)
+  const webhook = webhookEffect(options.webhooks ?? noWebhooks, disabled)
+  const webhooks = outboxStore('webhooks', webhook.rememberMs)
 
   return new TopologyBuilder()
     .globalTable(suppressed)
+    .globalTable(disabled)
 
     .source('requests', topics.requested, { subTopology: 'dedup' })
     .source('rerouted', topics.requestsRepartition)
@@ -90,7 +87,38 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
       processor: () => callbackProcessor({ store: outcomes }),
     })
     .sink('callbacks', { from: 'callback', topic: topics.callback })
+    .sink('webhooks', { from: 'callback', topic: topics.webhooksRepartition })
+
+    .source('webhook-requests', topics.webhooksRepartition, {
+      subTopology: 'webhook',
+      reread: 'skip',
+    })
+    .source('webhook-commands', topics.webhookCommands, { reread: 'skip' })
+    .effect('webhook', {
+      from: 'webhook-requests',
+      commandsFrom: 'webhook-commands',
+      store: webhooks,
+      definition: webhook,
+    })
+    .sink('disabled', { from: 'webhook', topic: topics.webhooksDisabled })
 
     .deadLetters(topicNames.deadLetter)
     .build()
+}
+
+function sendEffectOf(
+  options: EmailTopologyOptions,
+  suppressed: SuppressionList,
+): ReturnType<typeof sendEffect> {
+  const { serdes, sink, dedupWindowMs, inDoubt, retryDelaysMs, limits, outboxLimit } = options
+  return sendEffect({
+    sink,
+    suppressed,
+    requested: serdes.dedup,
+    inDoubt,
+    retryDelaysMs,
+    rememberMs: dedupWindowMs,
+    limits,
+    outboxLimit,
+  })
 }

@@ -6,5 +6,6 @@ export const topicNames = Object.freeze({
   failed: 'email.failed',
   callback: 'email.callback',
   suppressed: 'email.suppressed',
+  webhooksDisabled: 'email.webhooks-disabled',
   deadLetter: 'email.dead-letter',
 })

@@ -2,7 +2,9 @@ import { type EffectCommand, effectCommandSerde } from '../effects/outbox.ts'
 import { bytesSerde, type Serde, utf8Serde } from '../serde.ts'
 import { topic } from '../topology/topic.ts'
 import type { Topic } from '../topology/topology.ts'
+import { type DisabledUrl, disabledUrlSerde } from './disabled-urls.ts'
 import { type DuplicateRequest, duplicateRequestSerde } from './duplicate-request.ts'
+import type { WebhookRequest } from '../sinks/webhook-request.ts'
 import type {
   EmailCallback,
   EmailFailed,
@@ -11,6 +13,7 @@ import type {
   EmailSuppressed,
 } from './records.ts'
 import { topicNames } from './topic-names.ts'
+import { webhookRequestSerde } from './webhook-event.ts'
 
 /** How the values of the contract's topics look as bytes: with a registry in production, without one in tests. */
 export interface EmailSerdes {
@@ -37,6 +40,11 @@ export interface EmailTopics {
   readonly duplicatesRepartition: Topic<string, DuplicateRequest>
   /** Evidence about attempts, for whoever owns the request now. */
   readonly sendCommands: Topic<string, EffectCommand>
+  /** Callbacks with a URL. */
+  readonly webhooksRepartition: Topic<string, WebhookRequest>
+  readonly webhookCommands: Topic<string, EffectCommand>
+  /** By URL. */
+  readonly webhooksDisabled: Topic<string, DisabledUrl>
 }
 
 const weekMs = 7 * 24 * 3_600_000
@@ -71,6 +79,13 @@ export function emailTopics(serdes: EmailSerdes, windowMs: number): EmailTopics 
       internal,
     }),
     sendCommands: topic('send-commands', { key, value: effectCommandSerde, internal }),
+    webhooksRepartition: topic('webhooks-repartition', {
+      key,
+      value: webhookRequestSerde,
+      internal,
+    }),
+    webhooksDisabled: topic(topicNames.webhooksDisabled, { key, value: disabledUrlSerde }),
+    webhookCommands: topic('webhook-commands', { key, value: effectCommandSerde, internal }),
   })
 }
 

@@ -86,35 +86,48 @@ export function emptyWhenForbidden(
   throw error
 }
 
-/** Sources that come from outside decide; they must agree, because a task reads the same partition of all of them. */
+/**
+ * Sources that come from outside decide; they must agree, because a task reads the same partition of all of them. What reads internal topics
+ * only is divided like the sub-topology that writes them.
+ */
 function taskCountOf(
   subTopology: SubTopology,
   catalog: TopicCatalog,
-  { applicationId }: InternalTopicsOptions,
+  options: InternalTopicsOptions,
+  seen: readonly SubTopology[] = [],
 ): number {
-  const counts = subTopology.sources.flatMap(each =>
-    each.topic.internal
-      ? []
-      : [
-          [
-            topicName(applicationId, each.topic),
-            catalog.partitions(topicName(applicationId, each.topic)),
-          ] as const,
-        ],
-  )
-  const [first] = counts
-  if (first === undefined)
-    throw new StreamsError(
-      'TOPOLOGY_INVALID',
-      `the sub-topology '${subTopology.name}' reads internal topics only: one source must say how many partitions there are`,
-    )
-  const other = counts.find(([, count]) => count !== first[1])
+  const [first, ...others] = subTopology.sources
+    .filter(({ topic }) => topic.internal === undefined)
+    .map(({ topic: { name } }) => ({ name, partitions: catalog.partitions(name) }))
+  if (first === undefined) {
+    const writer = writerFor(subTopology, [...seen, subTopology], options)
+    return taskCountOf(writer, catalog, options, [...seen, subTopology])
+  }
+  const other = others.find(({ partitions }) => partitions !== first.partitions)
   if (other)
     throw new StreamsError(
       'TOPIC_MISMATCH',
-      `${first[0]} has ${first[1]} partitions and ${other[0]} has ${other[1]}: '${subTopology.name}' reads them together, so they must have the same number`,
+      `${first.name} has ${first.partitions} partitions and ${other.name} has ${other.partitions}: '${subTopology.name}' reads them together, so they must have the same number`,
     )
-  return first[1]
+  return first.partitions
+}
+
+function writerFor(
+  { name, sources }: SubTopology,
+  seen: readonly SubTopology[],
+  { topology }: InternalTopicsOptions,
+): SubTopology {
+  const read = new Set(sources.map(({ topic }) => topic.name))
+  const writer = topology.subTopologies.find(
+    each =>
+      !seen.includes(each) &&
+      each.nodes.some(node => node.kind === 'sink' && read.has(node.topic.name)),
+  )
+  if (writer) return writer
+  throw new StreamsError(
+    'TOPOLOGY_INVALID',
+    `the sub-topology '${name}' reads internal topics only: one source, or one of those that write them, must say how many partitions there are`,
+  )
 }
 
 function internalTopicsOf(

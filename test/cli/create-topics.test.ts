@@ -92,6 +92,7 @@ test('creates the topics of the contract with their settings', async () => {
     ['email.callback', 6, undefined, 30, 'CreateTime', 'delete'],
     ['email.dead-letter', 6, undefined, 90, 'CreateTime', 'delete'],
     ['email.suppressed', 6, undefined, -1 / dayMs, 'CreateTime', 'compact'],
+    ['email.webhooks-disabled', 6, undefined, -1 / dayMs, 'CreateTime', 'compact'],
   ])
 })
 

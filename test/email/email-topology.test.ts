@@ -17,7 +17,7 @@ const topologyOf = (dedupWindowMs: number) =>
   })
 const topology = topologyOf(7 * dayMs)
 
-test('three sub-topologies, each cut at a topic, each with a store of its own', () => {
+test('four sub-topologies, each cut at a topic, each with a store of its own', () => {
   const parts = topology.subTopologies.map(({ name, sources, stores }) => ({
     name,
     reads: sources.map(each => each.topic.name),
@@ -32,9 +32,15 @@ test('three sub-topologies, each cut at a topic, each with a store of its own', 
       reads: ['email.sent', 'email.failed', 'duplicates-repartition'],
       stores: ['outcomes'],
     },
+    {
+      name: 'webhook',
+      reads: ['webhooks-repartition', 'webhook-commands'],
+      stores: ['webhooks'],
+    },
   ])
   expect(topology.globalTables.map(each => [each.name, each.topic.name])).toEqual([
     ['suppressed', 'email.suppressed'],
+    ['webhooks-disabled', 'email.webhooks-disabled'],
   ])
   expect(topology.deadLetterTopic).toBe('email.dead-letter')
 })
@@ -42,7 +48,17 @@ test('three sub-topologies, each cut at a topic, each with a store of its own', 
 test('only the dedup stage reads again what it has read: it answers by itself', () => {
   const reread = topology.nodes.flatMap(node => (node.kind === 'source' ? [node.reread] : []))
 
-  expect(reread).toEqual(['process', 'process', 'skip', 'skip', 'skip', 'skip', 'skip'])
+  expect(reread).toEqual([
+    'process',
+    'process',
+    'skip',
+    'skip',
+    'skip',
+    'skip',
+    'skip',
+    'skip',
+    'skip',
+  ])
 })
 
 test('every child that a stage names is a sink below it', () => {
@@ -62,6 +78,7 @@ test('stores forget as the contract says', () => {
     ['dedup', { 'cleanup.policy': 'compact,delete', 'retention.ms': String(14 * dayMs) }],
     ['outbox', { 'cleanup.policy': 'compact', 'max.message.bytes': String(64 * 1024 * 1024) }],
     ['outcomes', { 'cleanup.policy': 'compact' }],
+    ['webhooks', { 'cleanup.policy': 'compact', 'max.message.bytes': String(64 * 1024 * 1024) }],
   ])
 })
 
@@ -83,7 +100,7 @@ test.each([
       node.kind === 'source' && node.topic.internal ? [node.topic.internal.configs] : [],
     )
 
-    expect(internal).toHaveLength(3)
+    expect(internal).toHaveLength(5)
     for (const configs of internal) {
       expect(configs).toMatchObject({
         'cleanup.policy': 'delete',

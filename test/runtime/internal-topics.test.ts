@@ -114,13 +114,13 @@ test.each(['app-again', 'app-words-changelog'])(
   },
 )
 
-test('a sub-topology that reads internal topics only cannot say how many partitions it has', async () => {
+test('a sub-topology that reads nothing but what it writes cannot say how many partitions it has', async () => {
   const lonely = new TopologyBuilder()
     .source('left', topic('left', text))
-    .sink('to-again', { from: 'left', topic: again })
+    .sink('out', { from: 'left', topic: topic('out', text) })
     .source('again', again)
     .process('work', { from: 'again', stores: [words], processor: forward })
-    .sink('out', { from: 'work', topic: topic('out', text) })
+    .sink('to-again', { from: 'work', topic: again })
     .deadLetters('dead')
     .build()
   createTopics(external)
@@ -153,5 +153,23 @@ test('the loss can be accepted', async () => {
 
   const catalog = await prepare({ acceptLostState: true })
 
+  expect(catalog.partitions('app-words-changelog')).toBe(3)
+})
+
+test('a sub-topology that reads internal topics only is divided like the one that writes them', async () => {
+  const passed = topic('passed', { ...text, internal: { configs: {} } })
+  const chain = new TopologyBuilder()
+    .source('left', topic('left', text), { subTopology: 'first' })
+    .sink('pass', { from: 'left', topic: passed })
+    .source('passed', passed, { subTopology: 'second' })
+    .process('count', { from: 'passed', stores: [words], processor: forward })
+    .sink('out', { from: 'count', topic: topic('out', text) })
+    .deadLetters('dead')
+    .build()
+  createTopics(external)
+
+  const catalog = await prepare({ topology: chain })
+
+  expect(catalog.partitions('app-passed')).toBe(3)
   expect(catalog.partitions('app-words-changelog')).toBe(3)
 })

@@ -2,6 +2,7 @@ import { callbackProcessor, type EndRecord } from '../../src/email/callback-proc
 import type { DuplicateRequest } from '../../src/email/duplicate-request.ts'
 import { type OutcomeEntry, outcomeStore } from '../../src/email/outcome-store.ts'
 import type { EmailCallback, EmailFailed, EmailSent } from '../../src/email/records.ts'
+import type { WebhookRequest } from '../../src/sinks/webhook-request.ts'
 import type { StoreDefinition } from '../../src/state/store.ts'
 import type { StreamRecord } from '../../src/topology/topology.ts'
 import { noonMs } from './email-requests.ts'
@@ -61,6 +62,8 @@ export function duplicateRequest(fields: Partial<DuplicateRequest> = {}): Duplic
 export class CallbackStage {
   readonly context = new FakeContext()
   readonly store: StoreDefinition<OutcomeEntry> = outcomeStore(windowMs)
+  /** Those that have come so far. */
+  readonly webhooks: StreamRecord<string, WebhookRequest>[] = []
   #nextOffset = 0
 
   /** Processes one record and returns the callbacks it brought. */
@@ -82,6 +85,14 @@ export class CallbackStage {
     this.context.streamTimeMs = Math.max(this.context.streamTimeMs, timestampMs)
     const record = { key: value.requestId, value, timestampMs, headers: place.headers ?? [] }
     callbackProcessor({ store: this.store }).process(record, this.context)
-    return this.context.take().map(each => each.record as StreamRecord<string, EmailCallback>)
+    const taken = this.context.take()
+    this.webhooks.push(
+      ...taken
+        .filter(each => each.to === 'webhooks')
+        .map(each => each.record as StreamRecord<string, WebhookRequest>),
+    )
+    return taken
+      .filter(each => each.to === 'callbacks')
+      .map(each => each.record as StreamRecord<string, EmailCallback>)
   }
 }

@@ -24,9 +24,11 @@ export class BusinessSystems {
   readonly #broker: MemoryBroker
   readonly #random: Random
   readonly #windowMs: number
+  readonly #withWebhooks: boolean
   #count = 0
 
-  constructor(broker: MemoryBroker, random: Random, windowMs: number) {
+  constructor(broker: MemoryBroker, random: Random, windowMs: number, withWebhooks: boolean) {
+    this.#withWebhooks = withWebhooks
     this.#windowMs = windowMs
     this.#broker = broker
     this.#random = random
@@ -116,7 +118,9 @@ export class BusinessSystems {
   /** Names its record, so that each callback tells for which one it is. */
   #callback(): EmailRequested['callback'] {
     if (this.#random.next() < 0.4) return null
-    return { context: { number: String(this.#count) }, url: null }
+    const isAsked = this.#withWebhooks && this.#random.next() < 0.7
+    const url = isAsked ? `https://receiver-${this.#count % 8}.test/` : null
+    return { context: { number: String(this.#count) }, url }
   }
 
   #addresses(): string[] {

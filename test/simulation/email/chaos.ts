@@ -7,9 +7,13 @@ import { applicationId, type EmailMachine } from './email-machine.ts'
 import { EmailWorld, type EmailWorldOptions } from './email-world.ts'
 import { comeToRest } from './come-to-rest.ts'
 import { type TroubleRates, troubles } from './mail-relay.ts'
+import type { WebhookReceiver } from './webhook-receiver.ts'
 
 const chaosSteps = 22
-export interface LifeOptions extends Pick<EmailWorldOptions, 'alteration' | 'windowMs'> {
+export interface LifeOptions extends Pick<
+  EmailWorldOptions,
+  'alteration' | 'windowMs' | 'withWebhooks'
+> {
   /** What else happens at each step of the chaos. */
   readonly atStep?: (world: EmailWorld) => void
 }
@@ -23,6 +27,7 @@ export async function liveThrough(
   const { simulation, business, relay, machines } = world
   const { random, faults } = simulation
   relay.rates = troubleRates(random)
+  if (options.withWebhooks === true) world.receiver.rates = receiverRates(random)
   const rate = (max: number): number => (random.next() < 0.5 ? 0 : random.next() * max)
   faults.rates = {
     lostRequest: rate(0.03),
@@ -77,6 +82,11 @@ function troubleRates(random: Random): TroubleRates {
         : [[trouble, random.next() * 0.3] as const],
     ),
   )
+}
+
+function receiverRates(random: Random): WebhookReceiver['rates'] {
+  const rate = (max: number): number => (random.next() < 0.4 ? 0 : random.next() * max)
+  return { unreachable: rate(0.5), silence: rate(0.4), 500: rate(0.6), 410: rate(0.1) }
 }
 
 type Disturbance = readonly [
@@ -173,7 +183,15 @@ function breakBroker({ simulation, reached }: EmailWorld): void {
 
 function compactChangelogs(world: EmailWorld): void {
   const { broker } = world.simulation
-  for (const store of ['dedup', 'outbox', 'outcomes', 'send-positions', 'callback-positions'])
+  for (const store of [
+    'dedup',
+    'outbox',
+    'outcomes',
+    'webhooks',
+    'send-positions',
+    'callback-positions',
+    'webhook-positions',
+  ])
     for (let partition = 0; partition < partitions; partition += 1)
       broker.findLog({ topic: `${applicationId}-${store}-changelog`, partition })?.compact('keep')
   world.compacted = true
@@ -203,6 +221,8 @@ function everyPartition(broker: MemoryBroker): TopicPartition[] {
     `${applicationId}-requests-repartition`,
     `${applicationId}-duplicates-repartition`,
     `${applicationId}-send-commands`,
+    `${applicationId}-webhooks-repartition`,
+    `${applicationId}-webhook-commands`,
   ]
   return topics.flatMap(topic =>
     broker.topic(topic) === undefined

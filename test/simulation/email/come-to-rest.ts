@@ -15,6 +15,7 @@ export async function comeToRest(world: EmailWorld): Promise<void> {
   faults.rates = noFaults
   world.atMoment = () => undefined
   relay.heal()
+  world.receiver.rates = {}
   for (const machine of machines) {
     machine.disk.full = false
     machine.resume()

@@ -12,6 +12,7 @@ import type { Alteration } from './alterations.ts'
 import type { DrawnLimits } from './drawn-limits.ts'
 import { ObservedProducer } from './observed-producer.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
+import type { WebhookReceiver } from './webhook-receiver.ts'
 
 export const applicationId = 'mailonce'
 /** Few and short, so that they run out now and then. */
@@ -21,6 +22,7 @@ const outboxChangelog = `${applicationId}-outbox-changelog`
 export interface MachineWorld {
   readonly simulation: Simulation
   readonly relayWorld: RelayWorld
+  readonly receiver: WebhookReceiver
   readonly inDoubt: 'hold' | 'resend'
   readonly windowMs: number
   readonly standbys: Pick<StreamsOptions, 'standbys' | 'acceptableLag'>
@@ -66,7 +68,8 @@ export class EmailMachine {
   }
 
   start(): void {
-    const { simulation, relayWorld, inDoubt, windowMs, alteration, limits, logOf } = this.#world
+    const { receiver, simulation, relayWorld, inDoubt, windowMs, alteration, limits, logOf } =
+      this.#world
     const process = simulation.startProcess(this.name)
     const own = {
       cluster: this.#observed(simulation.connect(process)),
@@ -84,6 +87,7 @@ export class EmailMachine {
       inDoubt,
       retryDelaysMs,
       ...limits,
+      webhooks: { sink: receiver.sinkOf(process), retryDelaysMs: [500, 2000] },
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,

@@ -15,6 +15,7 @@ import { applicationId, EmailMachine } from './email-machine.ts'
 import { type DottedMail, MailRelay } from './mail-relay.ts'
 import { Reached } from './reached.ts'
 import { brokenRetryPromises } from './retry-promises.ts'
+import { WebhookReceiver } from './webhook-receiver.ts'
 
 export interface EmailWorldOptions {
   readonly seed: number
@@ -23,6 +24,8 @@ export interface EmailWorldOptions {
   readonly alteration?: Alteration
   /** The dedup window, milliseconds. @default 7 days, longer than every life */
   readonly windowMs?: number
+  /** Some requests name a URL for their callback. @default false */
+  readonly withWebhooks?: boolean
 }
 
 const weekMs = 7 * 24 * 3_600_000
@@ -36,6 +39,7 @@ export class EmailWorld {
   readonly simulation: Simulation
   readonly reached = new Reached()
   readonly relay: MailRelay
+  readonly receiver: WebhookReceiver
   readonly business: BusinessSystems
   readonly machines: readonly EmailMachine[]
   readonly inDoubt: 'hold' | 'resend'
@@ -51,14 +55,25 @@ export class EmailWorld {
   /** When a life of a machine last began a transaction 1 for an identity. */
   readonly #attemptsBegun = new WeakMap<SimulatedProcess, Map<string, number>>()
 
-  constructor({ seed, inDoubt, alteration = unaltered, windowMs = weekMs }: EmailWorldOptions) {
+  constructor({
+    seed,
+    inDoubt,
+    alteration = unaltered,
+    windowMs = weekMs,
+    withWebhooks = false,
+  }: EmailWorldOptions) {
     this.windowMs = windowMs
     const simulation = new Simulation({ seed })
     const { clock, random, broker } = simulation
     this.simulation = simulation
     this.inDoubt = inDoubt
     this.relay = new MailRelay(clock, random, this.reached, this.simulation.story)
-    this.business = new BusinessSystems(broker, random, windowMs)
+    this.business = new BusinessSystems(broker, random, windowMs, withWebhooks)
+    this.receiver = new WebhookReceiver(
+      random,
+      this.reached,
+      (delayMs, callback) => void clock.schedule(delayMs, callback),
+    )
     const appendTime = new Set<string>([topicNames.requested, topicNames.dedup])
     for (const name of Object.values(topicNames))
       broker.createTopic({
@@ -81,6 +96,7 @@ export class EmailWorld {
         onDot: (process: SimulatedProcess, mail: DottedMail) => this.#onDot(process, mail),
         note: (path: string) => this.reached.note(path),
       },
+      receiver: this.receiver,
       logOf: (name: string) => this.#logOf(name),
       onDelivery: (machine: EmailMachine, delivery: Delivery) => {
         this.broken.push(...brokenRetryPromises(delivery, this.relay))

@@ -5,6 +5,7 @@ import { brokenEndPromises } from './end-promises.ts'
 import { brokenMailPromises } from './mail-promises.ts'
 import { requestHistories } from './request-histories.ts'
 import { brokenDiskPromises, brokenStatePromises } from './store-promises.ts'
+import { brokenWebhookPromises } from './webhook-promises.ts'
 import { brokenWindowPromises, isShort } from './window-promises.ts'
 
 /** What must be true of a world that has come to rest; each broken promise is one line. */
@@ -18,6 +19,7 @@ export async function brokenPromises(world: EmailWorld): Promise<string[]> {
     ...histories.flatMap(each => brokenMailPromises(each, world.relay)),
     ...brokenCallbackPromises(histories, world),
     ...brokenDeadLetterPromises(world),
+    ...brokenWebhookPromises(world),
     ...brokenStatePromises(histories, world),
     ...(await brokenDiskPromises(world)),
   ]
@@ -31,6 +33,7 @@ export function isAtRest(world: EmailWorld): boolean {
   return (
     histories.every(each => brokenEndPromises(each, true).length === 0) &&
     deadLetters.length === 0 &&
+    brokenWebhookPromises(world).length === 0 &&
     brokenCallbackPromises(histories, world).length === 0
   )
 }
