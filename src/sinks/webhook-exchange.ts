@@ -53,9 +53,15 @@ export class WebhookExchange {
 
   /** The connection is handed to the request only after a turn of the loop: from then on `send` writes at once. */
   static async open(socket: Socket, options: ExchangeOptions): Promise<WebhookExchange> {
-    const exchange = new WebhookExchange(socket, options)
-    await once(exchange.#request, 'socket')
-    return exchange
+    try {
+      const exchange = new WebhookExchange(socket, options)
+      await once(exchange.#request, 'socket')
+      return exchange
+    } catch (error) {
+      // Nobody else listens to it any more.
+      socket.on('error', () => undefined).destroy()
+      throw error
+    }
   }
 
   /** Writes the request in one go, before it returns. */

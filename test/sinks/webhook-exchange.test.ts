@@ -40,3 +40,15 @@ test('the request has left when send returns', async () => {
   expect(writtenBytes).toBeGreaterThan('POST / HTTP/1.1'.length)
   expect(await answer).toEqual({ status: 204, retryAfter: undefined })
 })
+
+test('a request that cannot be made lets go of its connection', async () => {
+  await using receiver = await ScriptedReceiver.start()
+  const socket = connect(receiver.port, '127.0.0.1')
+  await once(socket, 'connect')
+
+  const exchange = WebhookExchange.open(socket, { ...options, target: '/no path' })
+
+  await expect(exchange).rejects.toThrow(/unescaped/)
+  expect(socket.destroyed).toBe(true)
+  await receiver.until(({ connections, openConnections }) => connections - openConnections === 1)
+})
