@@ -7,7 +7,7 @@ import { liveThrough } from './chaos.ts'
 import { brokenPromises } from './promises.ts'
 import { Reached } from './reached.ts'
 
-const seeds = Array.from({ length: 60 }, (_, index) => index + 1)
+const seeds = Array.from({ length: 40 }, (_, index) => index + 1)
 
 test('every callback with a URL arrives or is a dead letter, whatever breaks', async () => {
   const failures: string[] = []
@@ -23,8 +23,8 @@ test('every callback with a URL arrives or is a dead letter, whatever breaks', a
   }
 
   expect(failures).toEqual([])
-  expect(taken).toBeGreaterThan(400)
-  expect(repeated).toBeGreaterThan(10)
+  expect(taken).toBeGreaterThan(250)
+  expect(repeated).toBeGreaterThan(5)
   expect(pathsThatMatter.filter(path => !reached.counts.has(path))).toEqual([])
 })
 
