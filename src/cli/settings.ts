@@ -22,7 +22,6 @@ import { structured } from './structure.ts'
 import { webhookSection } from './webhook-section.ts'
 import { relayParsers } from './relay-parsers.ts'
 import { retryClasses } from './retry-classes.ts'
-import { structured } from './structure.ts'
 
 /** One key of the configuration: everything that is known about it stands here and nowhere else. */
 export interface Setting<T = unknown> {
