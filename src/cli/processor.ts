@@ -124,12 +124,7 @@ export class Processor {
     const processingMarks = resources.use(
       new FileProcessingMarks(stateDirectory.path('processing')),
     )
-    probeBrokers(configuration.kafka).catch((error: unknown) =>
-      log.warn({ event: 'broker-unreachable' }, describeError(error)),
-    )
-    probeRelay(relay.url).catch((error: unknown) =>
-      log.warn({ event: 'relay-unreachable' }, describeError(error)),
-    )
+    this.#probe(relay.url)
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
     const sink = resources.use(this.#router(relay))
@@ -177,6 +172,17 @@ export class Processor {
     const all = { weight: 1, senderDomains: new Set<string>(), tags: new Set<string>() }
     const relays = [{ name, address: name, sink, ...all }]
     return new RelayRouter({ relays, from, clock, random, log, metrics: this.#metrics.registry })
+  }
+
+  /** Whoever is out of reach is waited for; a person should know at once. */
+  #probe(relayUrl: string): void {
+    const { configuration, log } = this.#options
+    probeBrokers(configuration.kafka).catch((error: unknown) =>
+      log.warn({ event: 'broker-unreachable' }, describeError(error)),
+    )
+    probeRelay(relayUrl).catch((error: unknown) =>
+      log.warn({ event: 'relay-unreachable' }, describeError(error)),
+    )
   }
 
   #settings(cluster: KafkaCluster): Partial<StreamsSettings> {
