@@ -29,6 +29,7 @@ export type DeliveryEvent =
       readonly refused: readonly TargetReply[]
     }
   | { readonly kind: 'expired'; readonly nowMs: number }
+  | { readonly kind: 'repetition-over'; readonly nowMs: number }
   | { readonly kind: 'cancelled'; readonly nowMs: number; readonly decision: Decision }
   | {
       readonly kind: 'resolved'
@@ -47,9 +48,12 @@ export interface AttemptIntent {
   readonly messageId: string
   readonly contentHash: string
   readonly relay: string
+  /** How long after the first try the relay recognises a repetition, milliseconds. */
+  readonly repeatableForMs?: number
 }
 
 export function intentOf(token: string, prepared: PreparedAttempt): AttemptIntent {
-  const { accepted, refused, deferred, messageId, contentHash, relay } = prepared
-  return { token, accepted, refused, deferred, messageId, contentHash, relay }
+  const { accepted, refused, deferred, messageId, contentHash, relay, repeatableForMs } = prepared
+  const intent = { token, accepted, refused, deferred, messageId, contentHash, relay }
+  return repeatableForMs === undefined ? intent : { ...intent, repeatableForMs }
 }

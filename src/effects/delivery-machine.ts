@@ -4,6 +4,7 @@ import {
   type Decision,
   decisionText,
   type Delivery,
+  type DeliveryState,
   type Doubt,
   markTargets,
   nextDueMs,
@@ -13,6 +14,7 @@ import type { AttemptIntent, DeliveryEvent } from './delivery-event.ts'
 import { dropped, end, giveUp, proceed, same, type Transition, wait } from './delivery-rest.ts'
 import { type Moment, postpone, type RetryPolicy, startAfresh } from './delivery-schedule.ts'
 import type { TargetStatus } from './effect.ts'
+import { held, repeatability, repetitionOf, withoutRepetition } from './repetition.ts'
 
 /** Pure: no clock, no I/O, no chance of its own. */
 export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryPolicy): Transition {
@@ -31,6 +33,8 @@ export function deliver(delivery: Delivery, event: DeliveryEvent, policy: RetryP
       return isIdle(delivery)
         ? giveUp(delivery, event.nowMs, 'expired', 'expired before it could be sent')
         : same(delivery)
+    case 'repetition-over':
+      return endRepetition(delivery, event.nowMs)
     case 'cancelled':
       return isIdle(delivery)
         ? giveUp(
@@ -75,9 +79,21 @@ function refuse(delivery: Delivery, refused: readonly TargetReply[], nowMs: numb
     pending.filter(each => !isDoubted(each)),
     'refused',
   )
-  const settled = { ...delivery, targets, reply: pending.at(-1)!.reply }
+  const { reply } = pending.at(-1)!
+  const marked = { ...delivery, targets, reply }
+  // An attempt in doubt is repeated to all of its recipients or not at all.
+  const repeated = repetitionOf(delivery)?.targets ?? []
+  const isBroken = pending.some(({ target }) => repeated.includes(target))
+  const settled = isBroken ? held(marked, repeated, reply) : marked
   const isEarly = delivery.state.kind === 'waiting' && delivery.state.dueMs > nowMs
   return isEarly && hasPending(settled) ? same(settled) : proceed(settled, nowMs)
+}
+
+/** Its relay may have forgotten the attempt in doubt: that one is held, and the others go on. */
+function endRepetition(delivery: Delivery, nowMs: number): Transition {
+  const repetition = repetitionOf(delivery)
+  if (!isIdle(delivery) || repetition === undefined) return same(delivery)
+  return proceed(held(delivery, repetition.targets, delivery.reply), nowMs)
 }
 
 /** Transaction 1. The targets refused and deferred before the gate are recorded with it; those in no list are left for another attempt. */
@@ -98,7 +114,13 @@ function attempt(
   const tried: Delivery = {
     ...delivery,
     targets,
-    state: { kind: 'attempting', token: intent.token, targets: intent.accepted },
+    state: {
+      kind: 'attempting',
+      token: intent.token,
+      targets: intent.accepted,
+      ...repeatability(delivery, at.nowMs, intent.repeatableForMs),
+    },
+    firstDotMs: delivery.firstDotMs ?? at.nowMs,
     attempts: delivery.attempts + 1,
     firstTryMs: delivery.firstTryMs ?? at.nowMs,
     messageId: intent.messageId,
@@ -116,18 +138,20 @@ function fail(
   policy: RetryPolicy,
 ): Transition {
   if (!isIdle(delivery)) return same(delivery)
+  // Of those in doubt a refusal says nothing: they may have the mail already.
+  const isRepetition = repetitionOf(delivery) !== undefined
+  const { refused, deferred } = isRepetition ? { refused: [], deferred: [] } : failure
   const tried: Delivery = {
     ...delivery,
-    targets: markTargets(delivery.targets, failure.refused, 'refused'),
+    targets: markTargets(delivery.targets, refused, 'refused'),
     attempts: delivery.attempts + (failure.reached ? 1 : 0),
     firstTryMs: delivery.firstTryMs ?? at.nowMs,
     messageId: failure.messageId || delivery.messageId,
     relay: failure.relay || delivery.relay,
     reply: failure.reply,
   }
-  const answered = failure.refused.length + failure.deferred.length > 0
-  if (!answered) return dropped(tried, at, policy, failure)
-  const postponed = { ...postpone(tried, failure.deferred, at, policy), drops: 0 }
+  if (refused.length + deferred.length === 0) return dropped(tried, at, policy, failure)
+  const postponed = { ...postpone(tried, deferred, at, policy), drops: 0 }
   // Somebody was told nothing: it may be that the connection broke, so not in the same moment again.
   return nextDueMs(postponed) <= at.nowMs
     ? dropped(postponed, at, policy, failure)
@@ -141,14 +165,18 @@ function applyOutcome(
 ): Transition {
   const { state } = delivery
   return state.kind === 'attempting' && state.token === event.token
-    ? conclude(delivery, state.targets, event, policy)
+    ? conclude(delivery, state, event, policy)
     : lateEvidence(delivery, event, policy)
 }
 
 /** Transaction 2: what came of the attempt that this delivery waits for. */
 function conclude(
   delivery: Delivery,
-  targets: readonly string[],
+  {
+    targets,
+    isRepetition,
+    repeatUntilMs = -Infinity,
+  }: Extract<DeliveryState, { kind: 'attempting' }>,
   event: Extract<DeliveryEvent, { kind: 'outcome' }>,
   policy: RetryPolicy,
 ): Transition {
@@ -165,12 +193,15 @@ function conclude(
       return proceed({ ...rested, targets: accepted, acceptedAtMs: nowMs, drops: 0 }, nowMs)
     }
     case 'refused': {
+      // The relay may refuse a repetition because it has the mail.
+      if (isRepetition) return proceed(held(rested, targets, outcome.reply), nowMs)
       const refused = markTargets(delivery.targets, replies, 'refused')
       return proceed({ ...rested, targets: refused, drops: 0 }, nowMs)
     }
     case 'deferred': {
       // About the relay it is no answer to this request: it uses up no retry.
-      if (outcome.unavailable === true) return dropped(rested, event, policy, outcome)
+      if (outcome.unavailable === true || isRepetition)
+        return dropped(rested, event, policy, outcome)
       return proceed({ ...postpone(rested, replies, event, policy), drops: 0 }, nowMs)
     }
     case 'abandoned':
@@ -179,14 +210,13 @@ function conclude(
         ? proceed({ ...rested, drops: delivery.drops + 1 }, nowMs)
         : dropped(rested, event, policy, outcome)
     case 'unknown': {
-      const doubted: Delivery = {
-        ...rested,
-        doubts: [...delivery.doubts, { token, targets, relay: delivery.relay }],
-      }
-      if (delivery.plan.inDoubt === 'hold') {
-        const unknown = markTargets(delivery.targets, replies, 'unknown')
-        return proceed({ ...doubted, targets: unknown }, nowMs)
-      }
+      const { inDoubt } = delivery.plan
+      const isRepeated = inDoubt === 'hold' && nowMs < repeatUntilMs
+      const doubt: Doubt = { token, targets, relay: delivery.relay }
+      const doubts = [...delivery.doubts, isRepeated ? { ...doubt, repeatUntilMs } : doubt]
+      const doubted: Delivery = { ...rested, doubts }
+      if (inDoubt === 'hold' && !isRepeated)
+        return proceed(held(doubted, targets, outcome.reply), nowMs)
       // Sent again with the same bytes: the first time at once, then ever more slowly.
       return delivery.drops === 0
         ? proceed({ ...doubted, drops: 1 }, nowMs)
@@ -222,7 +252,7 @@ function lateEvidence(
   // Known now not to have been delivered: it is tried again at once, unless the other side has named a time.
   const isLater = status === 'pending' && outcome.retryAfterMs !== undefined
   const known = isLater ? postpone(told, repliesOf(served, outcome), event, policy) : told
-  if (state.kind === 'attempting') return same(known)
+  if (state.kind === 'attempting' || served.length === 0) return same(known)
   if (status !== 'pending' && hasPending(known)) return same(known)
   const revising = delivery.revising || state.kind === 'ended'
   const next = proceed({ ...known, revising }, nowMs)
@@ -260,7 +290,11 @@ function resolve(
       )
     case 'resend':
       // Nothing that was used up before the doubt is held against it.
-      return same({ ...startAfresh(known, replies), state: { kind: 'queued' } })
+      return same({
+        ...startAfresh(known, replies),
+        state: { kind: 'queued' },
+        doubts: delivery.doubts.map(withoutRepetition),
+      })
     case 'cancel':
       return same(delivery)
   }
@@ -270,10 +304,14 @@ function decided(delivery: Delivery, decision: Decision): Delivery {
   return { ...delivery, decisions: [...delivery.decisions, decision] }
 }
 
-/** About whom a later attempt serves, that attempt says the last word: except that the other side took it, which stays true. */
-function concernedBy(doubt: Doubt, { state }: Delivery, status: TargetStatus): readonly string[] {
-  if (state.kind !== 'attempting' || status === 'accepted') return doubt.targets
-  return doubt.targets.filter(target => !state.targets.includes(target))
+/** That the other side took it stays true. Anything else is said by the latest attempt, and not while another one is in doubt. */
+function concernedBy(doubt: Doubt, delivery: Delivery, status: TargetStatus): readonly string[] {
+  if (status === 'accepted') return doubt.targets
+  const { state, doubts } = delivery
+  const later = state.kind === 'attempting' ? state.targets : []
+  const others = doubts.filter(each => each !== doubt).flatMap(({ targets }) => targets)
+  const elsewhere = new Set([...later, ...others])
+  return doubt.targets.filter(target => !elsewhere.has(target))
 }
 
 const statusAfter = {

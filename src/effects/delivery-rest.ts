@@ -2,6 +2,7 @@ import type { Postponement } from '../sinks/sink.ts'
 import { type Delivery, nextDueMs } from './delivery.ts'
 import { backOffMs, isSilentTooLong, type Moment, type RetryPolicy } from './delivery-schedule.ts'
 import type { EndKind } from './effect.ts'
+import { held, repetitionOf } from './repetition.ts'
 
 /** The next state, and the end to publish if the event brought one. The same delivery object means: the event says nothing. */
 export interface Transition {
@@ -42,13 +43,9 @@ export function wait(delivery: Delivery, dueMs: number): Transition {
   return same({ ...delivery, state: { kind: 'waiting', dueMs: boundedMs } })
 }
 
-/** Those still pending are refused with their last reply, or with the reason if they never got one. */
-export function giveUp(
-  delivery: Delivery,
-  nowMs: number,
-  kind: EndKind,
-  reason: string,
-): Transition {
+/** Those still pending are refused with their last reply, or with the reason if they never got one; but for those in doubt. */
+export function giveUp(before: Delivery, nowMs: number, kind: EndKind, reason: string): Transition {
+  const delivery = held(before, repetitionOf(before)?.targets ?? [], before.reply)
   const targets = delivery.targets.map(each =>
     each.status === 'pending'
       ? { target: each.target, status: 'refused' as const, reply: each.reply || reason }

@@ -7,6 +7,8 @@ export interface Doubt {
   readonly targets: readonly string[]
   /** Whom it went to; entries of the first release do not say it. */
   readonly relay?: string | null
+  /** Until then it is sent again to its relay, which recognises it, wall clock, milliseconds. */
+  readonly repeatUntilMs?: number
 }
 
 /** What a person decided about a request; kept with it for the audit. */
@@ -38,7 +40,15 @@ export function decisionText({ kind, by, why }: Decision): string {
 export type DeliveryState =
   | { readonly kind: 'queued' }
   | { readonly kind: 'waiting'; readonly dueMs: number }
-  | { readonly kind: 'attempting'; readonly token: string; readonly targets: readonly string[] }
+  | {
+      readonly kind: 'attempting'
+      readonly token: string
+      readonly targets: readonly string[]
+      /** Should it end in doubt it may be repeated until then, wall clock, milliseconds. */
+      readonly repeatUntilMs?: number
+      /** It repeats an attempt in doubt. */
+      readonly isRepetition?: boolean
+    }
   | { readonly kind: 'ended'; readonly end: EndKind; readonly atMs: number }
 
 /** One request on its way, as the store keeps it. Immutable. */
@@ -53,6 +63,8 @@ export interface Delivery {
   /** Tries in a row that ended without any answer. They have a back-off of their own and use up no retry. */
   readonly drops: number
   readonly firstTryMs: number | null
+  /** The first transaction 1: no relay has seen a final dot before. Entries of the first release do not say it. */
+  readonly firstDotMs?: number
   readonly messageId: string | null
   readonly contentHash: string | null
   readonly relay: string | null

@@ -16,6 +16,8 @@ export interface EffectPlan {
   /** Not tried from this time on, milliseconds. */
   readonly expiresAtMs: number | null
   readonly inDoubt: 'hold' | 'resend'
+  /** What would be held is sent again first where the other side recognises repetitions. @default false */
+  readonly repeatable?: boolean
   /** Lower goes first. */
   readonly priority: number
 }

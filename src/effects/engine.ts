@@ -10,7 +10,7 @@ import { type Fact, Flights } from './flights.ts'
 import { OpenRequests } from './open-requests.ts'
 import { endedKey, type EffectCommand, openKey, openPrefix } from './outbox.ts'
 import { OutboxWriter } from './outbox-writer.ts'
-import { isExpired, Tries } from './tries.ts'
+import { overdueEvent, Tries } from './tries.ts'
 
 const scanPage = 1000
 
@@ -363,9 +363,10 @@ export class EffectEngine<Request> {
     const { prepared, delivery } = flight
     if (prepared === undefined || this.#open.flight(flight.identity) !== flight) return
     const nowMs = clock.nowMs()
-    if (isExpired(delivery, nowMs)) {
+    const overdue = overdueEvent(delivery, nowMs)
+    if (overdue) {
       this.#tries.undo(flight)
-      this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
+      this.#writer.write(delivery, overdue, emit)
       return
     }
     flight.token = `${incarnation}:${(this.#sequence += 1)}`

@@ -3,9 +3,10 @@ import type { Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
 import type { FailedAttempt, Outcome, PreparedAttempt, Sink } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
-import { dueTargets, onlyRelayOf } from './delivery.ts'
+import { onlyRelayOf } from './delivery.ts'
 import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
 import type { Permit } from './permit.ts'
+import { nextTargets, whyNoRepetition } from './repetition.ts'
 import type { SinkSlots } from './sink-slots.ts'
 import { answerOf, failureAnswer } from './throttling.ts'
 import type { Traffic } from './traffic.ts'
@@ -109,14 +110,18 @@ export class Flights<Request> {
     const { plan, relay } = flight.delivery
     const attempt = {
       request,
-      targets: dueTargets(flight.delivery, this.#options.clock.nowMs()),
+      targets: nextTargets(flight.delivery, this.#options.clock.nowMs()),
       identity: plan.identity,
       firstSeenMs: plan.firstSeenMs,
       lastRelay: relay,
       onlyRelay: onlyRelayOf(flight.delivery),
     }
     try {
-      return await this.#options.sink.prepare(attempt, flight.abort.signal)
+      const result = await this.#options.sink.prepare(attempt, flight.abort.signal)
+      const why = result.kind === 'failed' ? null : whyNoRepetition(flight.delivery, result)
+      if (result.kind === 'failed' || why === null) return result
+      result.abandon()
+      return failedAttempt(why, result)
     } catch (error) {
       return failedAttempt(describeError(error))
     }

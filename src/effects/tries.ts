@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FailedAttempt } from '../sinks/sink.ts'
 import { type Delivery, pendingTargets } from './delivery.ts'
+import type { DeliveryEvent } from './delivery-event.ts'
 import { isIdle } from './delivery-machine.ts'
 import type { Emit, EngineOptions } from './engine-options.ts'
 import type { Flight } from './flight.ts'
@@ -10,6 +11,7 @@ import type { Lane } from './lanes.ts'
 import { openKey } from './outbox.ts'
 import type { OutboxWriter } from './outbox-writer.ts'
 import type { Verdict } from './ready-lines.ts'
+import { isRepetitionOver } from './repetition.ts'
 
 const loadBatch = 64
 /** That end unsent in one turn: each is written into the cycle. */
@@ -62,7 +64,7 @@ export class Tries<Request> {
     const admit = (lane: Lane, delivery: Delivery | undefined): Verdict => {
       const obstacle = slots.obstacle(lane)
       if (obstacle !== undefined) return obstacle
-      return delivery === undefined || isExpired(delivery, nowMs) ? 'taken' : 'begun'
+      return delivery === undefined || overdueEvent(delivery, nowMs) ? 'taken' : 'begun'
     }
     this.#open.wakeBlocked(party => slots.roomOf(party))
     let ended = 0
@@ -70,9 +72,10 @@ export class Tries<Request> {
       const taken = this.#open.takeReady(admit)
       if (taken === undefined) break
       const { identity, lane, delivery } = taken
+      const overdue = delivery && overdueEvent(delivery, nowMs)
       if (delivery === undefined) toLoad.push(this.#toLoad(identity))
-      else if (isExpired(delivery, nowMs)) {
-        this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
+      else if (overdue) {
+        this.#writer.write(delivery, overdue, emit)
         ended += 1
       } else {
         const request = definition.request.deserialize(delivery.payload)
@@ -169,6 +172,12 @@ export class Tries<Request> {
   }
 }
 
-export function isExpired({ plan }: Delivery, nowMs: number): boolean {
+/** What has come to an end by the time alone, and makes a try pointless or wrong. */
+export function overdueEvent(delivery: Delivery, nowMs: number): DeliveryEvent | null {
+  if (isExpired(delivery, nowMs)) return { kind: 'expired', nowMs }
+  return isRepetitionOver(delivery, nowMs) ? { kind: 'repetition-over', nowMs } : null
+}
+
+function isExpired({ plan }: Delivery, nowMs: number): boolean {
   return plan.expiresAtMs !== null && nowMs >= plan.expiresAtMs
 }

@@ -80,6 +80,8 @@ function planOf(request: EmailRequested, record: EffectRecord, options: SendOpti
     notBeforeMs: notBefore,
     expiresAtMs: expiresAt,
     inDoubt: inDoubt === 'DEFAULT' ? options.inDoubt : inDoubt === 'HOLD' ? 'hold' : 'resend',
+    // Who writes HOLD wants a person to look, whatever the relay can do.
+    repeatable: inDoubt === 'DEFAULT',
     priority: priorities[priority],
   }
 }

@@ -44,6 +44,8 @@ export interface SendEnvelope {
   readonly to: readonly string[]
   readonly bytes: Buffer
   readonly eightBit: boolean
+  /** Header lines of this relay alone, before all others: they depend on whom it has accepted. ASCII. */
+  readonly firstLines?: (accepted: readonly string[]) => string
 }
 
 /** envelope → body → held → dot → ended; every phase may go straight to ended. */
@@ -73,6 +75,7 @@ export class HeldSend {
   }
   /** Forgotten once they are written: an answer may take 10 minutes. */
   #bytes: Buffer | null
+  readonly #firstLines: (accepted: readonly string[]) => string
   #phase: Phase = 'envelope'
   #reason = ''
   #answered = false
@@ -100,8 +103,10 @@ export class HeldSend {
     this.#release = context.release
     this.#refusalOfDot = context.refusalOfDot
     this.lost = this.#lost.promise
-    const { from, to, bytes, eightBit } = envelope
-    this.#sending = { from, to: [...to], size: bytes.length, use8BitMime: eightBit }
+    const { from, to, bytes, eightBit, firstLines = () => '' } = envelope
+    this.#firstLines = firstLines
+    const size = bytes.length + firstLines(to).length
+    this.#sending = { from, to: [...to], size, use8BitMime: eightBit }
   }
 
   /** Sends envelope and body, and stops before the dot. Never rejects. */
@@ -178,7 +183,9 @@ export class HeldSend {
     }
     this.#phase = 'body'
     this.#data = data
-    const bytes = this.#bytes ?? Buffer.alloc(0)
+    const firstLines = this.#firstLines(this.#sending.accepted ?? [])
+    const message = this.#bytes ?? Buffer.alloc(0)
+    const bytes = firstLines === '' ? message : Buffer.concat([Buffer.from(firstLines), message])
     this.#bytes = null
     const extraMs = Math.floor(bytes.length / bytesPerExtraSecond) * 1000
     const deadlineMs = this.#clock.monotonicMs() + this.#times.holdTimeoutMs + extraMs

@@ -64,10 +64,12 @@ export interface PreparedAttempt {
   readonly deferred: readonly TargetReply[]
   /** Identifies the message to the other side on every try (for mail: the Message-ID). */
   readonly messageId: string
-  /** SHA-256 of the bytes, hex: shows that a repeated try is byte-equal. */
+  /** SHA-256 of the bytes, hex: shows that a repeated try is byte-equal. Without what is added for one relay alone. */
   readonly contentHash: string
   /** Who was asked (for mail: `host:port`). */
   readonly relay: string
+  /** The other side recognises a repetition for the same `accepted`, and does not deliver it twice, for so long after the first, milliseconds. */
+  readonly repeatableForMs?: number
   /**
    * Takes the step that cannot be undone, right after `mayPerform()` returned true: nothing is awaited between the two. When it
    * returns false the attempt is abandoned. Never rejects. Resolves when the other side has answered, the connection

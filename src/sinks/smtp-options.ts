@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../clock.ts'
 import { StreamsError } from '../errors.ts'
 import { silentLogger, type Logger } from '../log.ts'
+import { type Idempotency, isIdempotencyHeader } from './idempotency.ts'
 import { resolveAuth, type ResolvedAuth, type SmtpAuthOptions } from './smtp-auth.ts'
 import { resolveTls, type ResolvedTls, type SmtpTlsOptions } from './smtp-tls.ts'
 import type { ReplyRule } from './reply-rule.ts'
@@ -39,16 +40,19 @@ export interface SmtpSinkOptions {
   readonly idleTimeoutMs?: number
   /** Mails after which a connection is replaced. @default 100 */
   readonly mailsPerConnectionMax?: number
+  /** Declares that the relay recognises repetitions. @default none */
+  readonly idempotency?: Idempotency
   readonly clock?: Clock
   readonly log?: Logger
 }
 
 export type ResolvedSmtpOptions = Required<
-  Omit<SmtpSinkOptions, 'url' | 'clientName' | 'auth' | 'tls'>
+  Omit<SmtpSinkOptions, 'url' | 'clientName' | 'auth' | 'tls' | 'idempotency'>
 > & {
   readonly endpoint: SmtpEndpoint
   readonly auth: ResolvedAuth | null
   readonly tls: ResolvedTls
+  readonly idempotency: Idempotency | null
   readonly clientName: string | null
 }
 
@@ -58,6 +62,7 @@ const defaults = Object.freeze({
   recipientsMax: 100,
   replyRules: Object.freeze([]),
   clientName: null,
+  idempotency: null,
   connectTimeoutMs: 30_000,
   greetingTimeoutMs: 60_000,
   replyTimeoutMs: 60_000,
@@ -85,6 +90,11 @@ export function resolveSmtpOptions(options: SmtpSinkOptions): ResolvedSmtpOption
   inRange('mailsPerConnectionMax', resolved.mailsPerConnectionMax, 1_000_000)
   for (const name of ['connect', 'greeting', 'reply', 'hold', 'dot', 'idle'] as const) {
     inRange(`${name}TimeoutMs`, resolved[`${name}TimeoutMs`], 3_600_000)
+  }
+  const { header } = resolved.idempotency ?? {}
+  if (header !== undefined && !isIdempotencyHeader(header)) {
+    const message = `${JSON.stringify(header)} cannot be the header of idempotency keys`
+    throw new StreamsError('CONFIGURATION_INVALID', message)
   }
   if (!/^[^\s@]+@[^\s@]+$/.test(resolved.from)) {
     throw new StreamsError('CONFIGURATION_INVALID', `from is not a bare address: ${resolved.from}`)

@@ -9,6 +9,7 @@ import {
 import { composeMail } from './compose-mail.ts'
 import type { ComposedMail } from './composed-mail.ts'
 import { HeldSend, type HeldEnvelope, type SendEnvelope, type SendFailure } from './held-send.ts'
+import { idempotencyKey } from './idempotency.ts'
 import { envelopeAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId } from './message-id.ts'
@@ -49,16 +50,16 @@ export class SmtpSink implements Sink<MailRequest> {
   ): Promise<PreparedAttempt | FailedAttempt> {
     let mail: ComposedMail
     try {
-      mail = await composeMail(attempt.request, attempt.firstSeenMs, this.#options.from)
+      mail = await composeMail(this.#own(attempt.request), attempt.firstSeenMs, this.#options.from)
     } catch (error) {
       // Validation lets no such request through, and no later try could make it a mail.
       const reply = oneLine(`554 5.6.0 ${describeError(error)}`)
       const refused = attempt.targets.map(target => ({ target, reply }))
       return this.#failed(this.#messageId(attempt), reply, { refused, deferred: [] }, false)
     }
-    const first = await this.#try(attempt.targets, mail, signal, false)
+    const first = await this.#try(attempt, mail, signal, false)
     // The relay had forgotten an idle connection: nothing was said on it, so this try has not begun.
-    return first === 'stale' ? this.#tryFresh(attempt.targets, mail, signal) : first
+    return first === 'stale' ? this.#tryFresh(attempt, mail, signal) : first
   }
 
   async close(): Promise<void> {
@@ -71,21 +72,22 @@ export class SmtpSink implements Sink<MailRequest> {
   }
 
   async #tryFresh(
-    targets: readonly string[],
+    attempt: SinkAttempt<MailRequest>,
     mail: ComposedMail,
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
-    const second = await this.#try(targets, mail, signal, true)
+    const second = await this.#try(attempt, mail, signal, true)
     return second === 'stale' ? this.#failed(mail.messageId, 'no connection', none, true) : second
   }
 
   async #try(
-    targets: readonly string[],
+    attempt: SinkAttempt<MailRequest>,
     mail: ComposedMail,
     signal: AbortSignal,
     fresh: boolean,
   ): Promise<PreparedAttempt | FailedAttempt | 'stale'> {
     const { endpoint, log } = this.#options
+    const { targets } = attempt
     const { messageId: id, bytes, eightBit } = mail
     const lent = await this.#pool
       .acquire(signal, fresh)
@@ -110,7 +112,9 @@ export class SmtpSink implements Sink<MailRequest> {
     const targetsOf = (recipient: string): readonly string[] => recipients.get(recipient) ?? []
     // Whoever has no room in this transaction is in no list, and so comes in the next.
     const to = [...recipients.keys()].slice(0, this.#limit.current)
-    const send = this.#start(link, { from: envelopeAddress(mail.from), to, bytes, eightBit })
+    const firstLines = this.#firstLines(attempt, targetsOf)
+    const from = envelopeAddress(mail.from)
+    const send = this.#start(link, { from, to, bytes, eightBit, firstLines })
     const result = await untilHeld(send, signal)
     if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
     if (signal.aborted || this.#pool.closed) return this.#stopped(id)
@@ -121,6 +125,27 @@ export class SmtpSink implements Sink<MailRequest> {
     const about = { targets: asked, targetsOf, messageId: id, relay, table: this.#table }
     const failed = failedAttempt(result, about)
     return { ...failed, refused: [...incapable, ...failed.refused] }
+  }
+
+  /** A key that the request brings along would stand beside ours, and the relay might know the mail by that one. */
+  #own(request: MailRequest): MailRequest {
+    const { idempotency } = this.#options
+    if (idempotency === null) return request
+    const name = idempotency.header.toLowerCase()
+    const headers = Object.entries(request.headers).filter(([each]) => each.toLowerCase() !== name)
+    return { ...request, headers: Object.fromEntries(headers) }
+  }
+
+  #firstLines(
+    { request, firstSeenMs }: SinkAttempt<MailRequest>,
+    targetsOf: (recipient: string) => readonly string[],
+  ): (accepted: readonly string[]) => string {
+    const { idempotency } = this.#options
+    if (idempotency === null) return () => ''
+    return accepted => {
+      const key = idempotencyKey(request, firstSeenMs, accepted.flatMap(targetsOf))
+      return `${idempotency.header}: ${key}\r\n`
+    }
   }
 
   #start(link: SmtpLink, envelope: SendEnvelope): HeldSend {
@@ -144,6 +169,7 @@ export class SmtpSink implements Sink<MailRequest> {
     incapable: TargetLists['refused'],
     targetsOf: (recipient: string) => readonly string[],
   ): PreparedAttempt {
+    const { idempotency } = this.#options
     const { accepted, rejected } = held
     const replies = settledByRecipients(rejected, targetsOf, this.#table, accepted.length)
     if (replies.tooMany) this.#learn(accepted.length)
@@ -154,6 +180,7 @@ export class SmtpSink implements Sink<MailRequest> {
       messageId: mail.messageId,
       contentHash: mail.contentHash,
       relay: this.#options.endpoint.name,
+      ...(idempotency === null ? {} : { repeatableForMs: idempotency.ttlMs }),
       perform: mayPerform => send.perform(mayPerform),
       abandon: () => send.abandon('abandoned before the final dot'),
       lost: send.lost,

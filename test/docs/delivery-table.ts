@@ -25,6 +25,11 @@ const deferred = [
  */
 const queued = deliveryOf()
 const attempting = after(queued, attemptAt(0, 't-1')).delivery
+const toRepeat = after(
+  deliveryOf({ repeatable: true }),
+  attemptAt(0, 't-0', { repeatableForMs: 3_600_000 }),
+  outcomeAt(0, 't-0', 'unknown'),
+).delivery
 export const deliveryStates = {
   queued,
   waiting: after(queued, failedAt(0)).delivery,
@@ -36,6 +41,8 @@ export const deliveryStates = {
     outcomeAt(0, 't-0', 'unknown'),
     attemptAt(0, 't-1'),
   ).delivery,
+  'to be repeated': toRepeat,
+  repeating: after(toRepeat, attemptAt(0, 't-1', { repeatableForMs: 3_600_000 })).delivery,
   'ended in doubt': after(attempting, outcomeAt(1, 't-1', 'unknown')).delivery,
   ended: after(attempting, outcomeAt(1, 't-1', 'done')).delivery,
 }
@@ -62,6 +69,7 @@ export const deliveryEvents = {
   'late evidence: done': outcomeAt(9, 't-0', 'done'),
   'late evidence: refused': outcomeAt(9, 't-0', 'refused'),
   'refused before a try': refusedAt(9, 'a', 'b'),
+  'repetition over': { kind: 'repetition-over', nowMs: 9 },
   expired: { kind: 'expired', nowMs: 9 },
   cancelled: cancelledAt(9),
   'resolved by a person: sent': resolvedAt(9, 'sent', 1),

@@ -48,7 +48,12 @@ export function failureOf(failure: Partial<FailedAttempt> = {}): FailedAttempt {
 export function attemptAt(
   nowMs: number,
   token: string,
-  { accepted = ['a', 'b'], refused = [] as string[], deferred = [] as string[] } = {},
+  {
+    accepted = ['a', 'b'],
+    refused = [] as string[],
+    deferred = [] as string[],
+    repeatableForMs = 0,
+  } = {},
 ): DeliveryEvent {
   return {
     kind: 'attempt',
@@ -62,6 +67,7 @@ export function attemptAt(
       messageId: 'm-1',
       contentHash: 'hash',
       relay: 'relay:25',
+      ...(repeatableForMs === 0 ? {} : { repeatableForMs }),
     },
   }
 }

@@ -40,7 +40,11 @@ export class FakeTry {
   }
 
   /** Everything that can be undone is done. */
-  hold(lists: Partial<Pick<PreparedAttempt, 'accepted' | 'refused' | 'deferred'>> = {}): void {
+  hold(
+    lists: Partial<
+      Pick<PreparedAttempt, 'accepted' | 'refused' | 'deferred' | 'repeatableForMs'>
+    > = {},
+  ): void {
     this.state = 'held'
     this.#answer({
       kind: 'prepared',
