@@ -1,6 +1,7 @@
 import { StreamsError } from '../errors.ts'
 import { readConfigurationFile } from './configuration-file.ts'
 import type { Parser } from './parsers.ts'
+import { checkTogether } from './settings-together.ts'
 import {
   environmentName,
   settingNames,
@@ -53,15 +54,20 @@ export async function resolveConfiguration(
   const path = config === undefined ? undefined : parseValue(settings.config, config)
   const file = path === undefined ? new Map<string, string>() : await readConfigurationFile(path)
 
+  const places = new Map<SettingName, string>()
   const values = settingNames.map(name => {
     const setting: Setting = settings[name]
     const inFile = file.get(setting.path)
     const given =
       fromOutside(name) ??
       (inFile === undefined ? undefined : { text: inFile, place: `${path}: ${setting.path}` })
-    if (given !== undefined) return [name, parseValue(setting, given)]
+    if (given !== undefined) {
+      places.set(name, given.place)
+      return [name, parseValue(setting, given)]
+    }
     return [name, setting.default === undefined ? undefined : setting.parser.parse(setting.default)]
   })
+  checkTogether(places)
   return { values: Object.fromEntries(values) as Configuration, fromFlags: new Set(flags.keys()) }
 }
 

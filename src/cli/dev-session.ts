@@ -46,6 +46,7 @@ export async function startDevSession(
     kafka: hostPorts.parse(bootstrap) ?? [],
     schemaRegistry: new Secret(environment.registryUrl, environment.registryUrl),
     smtp: new Secret(environment.inbox.url, environment.inbox.url),
+    relays: undefined,
     stateDir: join(environment.directory, 'state'),
   }
   await prepare(configuration)

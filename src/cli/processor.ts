@@ -11,17 +11,14 @@ import type { KafkaCluster } from '../runtime/ports.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
-import { RelayRouter } from '../sinks/relay-router.ts'
-import { SmtpSink } from '../sinks/smtp-sink.ts'
-import { parseSmtpUrl } from '../sinks/smtp-url.ts'
 import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
 import type { Configuration } from './configuration.ts'
 import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
+import { type ConfiguredRelay, configuredRelays, openRouter } from './open-relays.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
-import { relayOfSmtp, type RelayOptions, relayOptions } from './relay-options.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { refuseSecondDeployment } from './second-deployment.ts'
@@ -100,7 +97,7 @@ export class Processor {
     const { configuration, clock, random, log } = this.#options
     const { applicationId } = configuration
     await using resources = new AsyncDisposableStack()
-    const relay = await relayOptions('smtp', relayOfSmtp(configuration))
+    const relays = await configuredRelays(configuration)
     const webhookOptions = await webhookSinkOptions(configuration.webhooks)
     const kafka = await kafkaOptions(configuration, clock, log)
     const stateDirectory = resources.use(
@@ -118,16 +115,20 @@ export class Processor {
       event: 'starting',
       instanceId,
       kafka: kafka.bootstrapBrokers,
-      relay: configuration.smtp.display,
+      relay: relays.map(({ display }) => display).join(', '),
     })
     const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
     const processingMarks = resources.use(
       new FileProcessingMarks(stateDirectory.path('processing')),
     )
-    this.#probe(relay.url)
+    this.#probe(relays)
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
-    const sink = resources.use(this.#router(relay))
+    const { from, retryClasses: replyRules } = configuration
+    const { registry: metrics } = this.#metrics
+    const sink = resources.use(
+      openRouter(relays, { from, replyRules, clock, random, log, metrics }),
+    )
     const webhookSink = resources.use(new WebhookSink({ ...webhookOptions, clock }))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
@@ -164,25 +165,16 @@ export class Processor {
     await streams.run()
   }
 
-  #router(options: RelayOptions): RelayRouter {
-    const { configuration, clock, random, log } = this.#options
-    const { from, smtpConnections: connectionsMax, retryClasses: replyRules } = configuration
-    const sink = new SmtpSink({ ...options, from, connectionsMax, replyRules, clock, log })
-    const { name } = parseSmtpUrl(options.url)
-    const all = { weight: 1, senderDomains: new Set<string>(), tags: new Set<string>() }
-    const relays = [{ name, address: name, sink, ...all }]
-    return new RelayRouter({ relays, from, clock, random, log, metrics: this.#metrics.registry })
-  }
-
   /** Whoever is out of reach is waited for; a person should know at once. */
-  #probe(relayUrl: string): void {
+  #probe(relays: readonly ConfiguredRelay[]): void {
     const { configuration, log } = this.#options
     probeBrokers(configuration.kafka).catch((error: unknown) =>
       log.warn({ event: 'broker-unreachable' }, describeError(error)),
     )
-    probeRelay(relayUrl).catch((error: unknown) =>
-      log.warn({ event: 'relay-unreachable' }, describeError(error)),
-    )
+    for (const { options } of relays)
+      probeRelay(options.url).catch((error: unknown) =>
+        log.warn({ event: 'relay-unreachable' }, describeError(error)),
+      )
   }
 
   #settings(cluster: KafkaCluster): Partial<StreamsSettings> {

@@ -21,6 +21,7 @@ import {
 import { structured } from './structure.ts'
 import { webhookSection } from './webhook-section.ts'
 import { relayParsers } from './relay-parsers.ts'
+import { relaySection } from './relay-section.ts'
 import { retryClasses } from './retry-classes.ts'
 
 /** One key of the configuration: everything that is known about it stands here and nowhere else. */
@@ -209,6 +210,11 @@ export const settings = {
     help:
       'How much recipient domains and sources may have, of all instances together, and what one instance keeps waiting: ' +
       'see [delivery.md](delivery.md#limits-and-priorities).',
+  },
+  relays: {
+    path: 'relays',
+    parser: relaySection,
+    help: 'Several relays in place of the smtp keys: see [delivery.md](delivery.md#relays).',
   },
   instanceId: {
     path: 'instance-id',

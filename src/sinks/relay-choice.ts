@@ -18,7 +18,7 @@ export function takeTag(request: MailRequest): {
   return { tag: found[1].trim(), request: { ...request, headers: rest } }
 }
 
-export function takesAll({ senderDomains, tags }: Relay): boolean {
+export function takesAll({ senderDomains, tags }: Pick<Relay, 'senderDomains' | 'tags'>): boolean {
   return senderDomains.size + tags.size === 0
 }
 

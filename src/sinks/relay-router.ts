@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../clock.ts'
-import { StreamsError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { MetricRegistry } from '../metrics.ts'
 import type { Random } from '../random.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId } from './message-id.ts'
 import type { Relay } from './relay.ts'
-import { byPreference, candidatesFor, takeTag, takesAll } from './relay-choice.ts'
+import { byPreference, candidatesFor, takeTag } from './relay-choice.ts'
+import { checkRelays } from './check-relays.ts'
 import { RelayLane } from './relay-lane.ts'
 import { RelayMetrics } from './relay-metrics.ts'
 import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
@@ -40,11 +40,7 @@ export class RelayRouter implements Sink<MailRequest> {
   /** Throws CONFIGURATION_INVALID. */
   constructor(options: RelayRouterOptions) {
     const { relays, metrics = new MetricRegistry() } = options
-    if (!relays.some(takesAll))
-      throw new StreamsError(
-        'CONFIGURATION_INVALID',
-        'relays: each has sender-domains or tags, so other mails could go nowhere: add one without them',
-      )
+    checkRelays(relays)
     this.#options = options
     this.#lanes = this.#openLanes(new RelayMetrics(metrics))
     this.concurrencyMax = [...this.#lanes.values()].reduce((sum, { capacity }) => sum + capacity, 0)
@@ -107,7 +103,7 @@ export class RelayRouter implements Sink<MailRequest> {
     const chosen =
       onlyRelay === null
         ? byPreference(candidatesFor(relays, tag, request.from ?? from), identity, lastRelay)
-        : relays.filter(({ address }) => address === onlyRelay)
+        : relays.filter(({ address, formerly }) => address === onlyRelay || formerly.has(onlyRelay))
     return chosen.map(relay => {
       const lane = this.#lanes.get(relay)
       assert(lane !== undefined, 'each relay has a lane')
@@ -145,7 +141,7 @@ export class RelayRouter implements Sink<MailRequest> {
     this.#strangers.add(relay)
     this.#options.log.warn(
       { event: 'relay-unknown', relay },
-      `a mail in doubt waits for ${relay}, which may have it and is not configured: configure it again, or give the mail up with mailonce cancel`,
+      `a mail in doubt waits for ${relay}, which may have it and is not configured: configure it again (or name it in "formerly" of the relay that it is now), or give the mail up with mailonce cancel`,
     )
   }
 }

@@ -7,6 +7,8 @@ export interface Relay {
   readonly name: string
   /** `host:port`, as the results of its sink and the records name it. */
   readonly address: string
+  /** Other addresses that the same relay had: mails in doubt that went there may go to it. */
+  readonly formerly: ReadonlySet<string>
   readonly sink: Sink<MailRequest>
   /** Its share of the mails among those that may take them; 0: takes them only when no other can. */
   readonly weight: number

@@ -187,6 +187,14 @@ describe('a mail in doubt', () => {
   })
 })
 
+test('a mail in doubt that went to a former address of a relay goes to that one', async () => {
+  const router = routerOf(relayOf(a), relayOf(b, { weight: 0, formerly: new Set(['old:25']) }))
+
+  const result = await send(router, 'r-1', { onlyRelay: 'old:25' })
+
+  expect(result).toMatchObject({ kind: 'prepared', relay: 'b:25' })
+})
+
 test('a relay without room keeps its mails: they wait, and the others’ go on', async () => {
   a.mood = 'silent'
   const router = routerOf(

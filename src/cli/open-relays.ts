@@ -1,0 +1,93 @@
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { MetricRegistry } from '../metrics.ts'
+import type { Random } from '../random.ts'
+import { checkRelays } from '../sinks/check-relays.ts'
+import type { Idempotency } from '../sinks/idempotency.ts'
+import { asciiDomain } from '../sinks/mail-address.ts'
+import type { Relay } from '../sinks/relay.ts'
+import { RelayRouter } from '../sinks/relay-router.ts'
+import { SmtpSink } from '../sinks/smtp-sink.ts'
+import { parseSmtpUrl } from '../sinks/smtp-url.ts'
+import type { Configuration } from './configuration.ts'
+import { relayOfSmtp, type RelayOptions, relayOptions } from './relay-options.ts'
+
+/** A relay as configured, its files read. */
+export interface ConfiguredRelay extends Omit<Relay, 'sink'> {
+  /** Its URL without user and password. */
+  readonly display: string
+  readonly options: RelayOptions
+  readonly connections: number
+  readonly idempotency: Idempotency | undefined
+}
+
+/** The relays of the section `relays`, or the one of `smtp`. Throws CONFIGURATION_INVALID, naming the place. */
+export async function configuredRelays(
+  configuration: Configuration,
+): Promise<readonly ConfiguredRelay[]> {
+  const { relays } = configuration
+  if (relays === undefined) return [await onlyRelay(configuration)]
+  const entries = [...relays].map(async ([name, relay]): Promise<ConfiguredRelay> => {
+    const options = await relayOptions(`relays.${name}`, relay)
+    const { idempotency } = relay
+    return {
+      name,
+      display: relay.url.display,
+      address: parseSmtpUrl(options.url).name,
+      options,
+      connections: relay.connections,
+      weight: relay.weight,
+      senderDomains: new Set(relay.senderDomains.map(each => asciiDomain(each).toLowerCase())),
+      tags: new Set(relay.tags),
+      formerly: new Set(relay.formerly),
+      idempotency: idempotency && { header: idempotency.header, ttlMs: idempotency.ttl },
+    }
+  })
+  const all = await Promise.all(entries)
+  checkRelays(all)
+  return all
+}
+
+async function onlyRelay(configuration: Configuration): Promise<ConfiguredRelay> {
+  const options = await relayOptions('smtp', relayOfSmtp(configuration))
+  const address = parseSmtpUrl(options.url).name
+  return {
+    name: address,
+    display: configuration.smtp.display,
+    address,
+    options,
+    connections: configuration.smtpConnections,
+    weight: 1,
+    senderDomains: new Set(),
+    tags: new Set(),
+    formerly: new Set(),
+    idempotency: undefined,
+  }
+}
+
+export interface RouterParts {
+  readonly from: string
+  readonly replyRules: Configuration['retryClasses']
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics: MetricRegistry
+}
+
+/** Closing the router closes the sinks. */
+export function openRouter(relays: readonly ConfiguredRelay[], parts: RouterParts): RelayRouter {
+  const { from, replyRules, clock, log } = parts
+  const opened = relays.map(({ options, connections: connectionsMax, idempotency, ...relay }) => ({
+    ...relay,
+    sink: new SmtpSink({
+      ...options,
+      from,
+      connectionsMax,
+      replyRules,
+      clock,
+      log,
+      ...(idempotency === undefined ? {} : { idempotency }),
+    }),
+  }))
+  return new RelayRouter({ relays: opened, ...parts })
+}

@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { resolveConfiguration } from '../../src/cli/configuration.ts'
+import { type ConfiguredRelay, configuredRelays } from '../../src/cli/open-relays.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailonce-relays-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+writeFileSync(join(folder, 'password'), 'secret\n')
+
+async function relaysOf(
+  yaml: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<readonly ConfiguredRelay[]> {
+  const config = join(folder, 'mailonce.yaml')
+  writeFileSync(config, yaml.replaceAll('FOLDER', folder))
+  const { values } = await resolveConfiguration(new Map([['config', config]]), environment)
+  return configuredRelays(values)
+}
+
+test('without the section there is the one relay of --smtp', async () => {
+  const relays = await relaysOf('smtp: smtp://relay.example.com:2525')
+
+  expect(relays).toMatchObject([
+    { name: 'relay.example.com:2525', address: 'relay.example.com:2525', connections: 20 },
+  ])
+})
+
+test('each relay has its own keys, and what is left out its default', async () => {
+  const relays = await relaysOf(`
+relays:
+  main:
+    url: smtps://relay.example.com
+    username: mailonce
+    password-file: FOLDER/password
+    connections: 5
+    weight: 3
+    tls: { policy: pinned, ca-file: FOLDER/password }
+  resend:
+    url: smtp://127.0.0.1:2525
+    sender-domains: [Shop.example, bücher.example]
+    tags: [newsletter]
+    idempotency: { header: Resend-Idempotency-Key, ttl: 23h }
+    formerly: ['10.0.0.1:25']
+`)
+
+  expect(relays[0]).toMatchObject({
+    name: 'main',
+    address: 'relay.example.com:465',
+    connections: 5,
+    weight: 3,
+    idempotency: undefined,
+    options: { auth: { user: 'mailonce', password: 'secret' }, tls: { policy: 'pinned' } },
+  })
+  expect(relays[1]).toMatchObject({
+    name: 'resend',
+    connections: 20,
+    weight: 1,
+    senderDomains: new Set(['shop.example', 'xn--bcher-kva.example']),
+    tags: new Set(['newsletter']),
+    formerly: new Set(['10.0.0.1:25']),
+    idempotency: { header: 'Resend-Idempotency-Key', ttlMs: 23 * 3_600_000 },
+  })
+})
+
+describe('refused at the start', () => {
+  test.each([
+    ['relays: {}', /relays: names no relay/],
+    ['relays: { a: { weight: 1 } }', /relays\.a\.url is missing/],
+    [
+      'relays: { a: { url: smtp://x, weigth: 1 } }',
+      /relays\.a\.weigth is no known key \(did you mean weight\?\)/,
+    ],
+    ['relays: { a: { url: smtp://x, tags: [x] } }', /add one without them/],
+    ['relays: { a: { url: smtp://x }, b: { url: smtp://x:25 } }', /a and b are both x:25/],
+    [
+      'relays: { a: { url: smtp://x }, b: { url: smtp://y, formerly: ["x:25"] } }',
+      /a and b are both x:25/,
+    ],
+    [
+      'relays: { a: { url: smtp://x, weight: -1 } }',
+      /relays\.a\.weight: "-1" is not a whole number/,
+    ],
+    [
+      'relays: { a: { url: smtp://x, idempotency: { header: From, ttl: 1h } } }',
+      /relays\.a\.idempotency\.header: "From" is not/,
+    ],
+    [
+      'relays: { a: { url: smtp://x, idempotency: { header: X-Key } } }',
+      /relays\.a\.idempotency\.ttl is missing/,
+    ],
+    [
+      'relays: { a: { url: smtp://x, password-file: FOLDER/none } }',
+      /relays\.a\.password-file: cannot be read/,
+    ],
+    [
+      '{ relays: { a: { url: smtp://x } }, smtp: smtp://y }',
+      /smtp\.url is about the one relay of --smtp, and .*relays gives several/,
+    ],
+    [
+      '{ relays: { a: { url: smtp://x } }, smtp-connections: 5 }',
+      /smtp-connections is about the one relay/,
+    ],
+  ])('%s', async (yaml, message) => {
+    await expect(relaysOf(yaml)).rejects.toThrow(message)
+  })
+
+  test('a variable of the single relay beside the section', async () => {
+    const both = relaysOf('relays: { a: { url: smtp://x } }', { MAILONCE_SMTP: 'smtp://y' })
+
+    await expect(both).rejects.toThrow(/^MAILONCE_SMTP is about the one relay of --smtp/)
+  })
+})
