@@ -4,6 +4,7 @@ import type { Logger } from '../../../src/log.ts'
 import type { KafkaCluster } from '../../../src/runtime/ports.ts'
 import { Streams } from '../../../src/runtime/streams.ts'
 import type { StreamsOptions } from '../../../src/runtime/streams-options.ts'
+import { RelayRouter } from '../../../src/sinks/relay-router.ts'
 import { SimulatedDisk } from '../../../src/testing/simulated-disk.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
 import type { Simulation } from '../../../src/testing/simulation.ts'
@@ -11,6 +12,7 @@ import { plainSerdes } from '../../support/email-flow.ts'
 import type { Alteration } from './alterations.ts'
 import type { DrawnLimits } from './drawn-limits.ts'
 import { ObservedProducer } from './observed-producer.ts'
+import type { RelaySite } from './relay-sites.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
 import type { WebhookReceiver } from './webhook-receiver.ts'
 
@@ -23,6 +25,7 @@ export interface MachineWorld {
   readonly simulation: Simulation
   readonly relayWorld: RelayWorld
   readonly receiver: WebhookReceiver
+  readonly sites: readonly RelaySite[]
   readonly inDoubt: 'hold' | 'resend'
   readonly windowMs: number
   readonly standbys: Pick<StreamsOptions, 'standbys' | 'acceptableLag'>
@@ -68,15 +71,14 @@ export class EmailMachine {
   }
 
   start(): void {
-    const { receiver, simulation, relayWorld, inDoubt, windowMs, alteration, limits, logOf } =
-      this.#world
+    const { receiver, simulation, inDoubt, windowMs, alteration, limits, logOf } = this.#world
     const process = simulation.startProcess(this.name)
     const own = {
       cluster: this.#observed(simulation.connect(process)),
       stateDirectory: this.disk.mount(process),
       journal: this.disk.openJournal(process),
       clock: process.clock,
-      sink: new RelaySink(relayWorld, process),
+      sink: this.#router(process),
     }
     const parts = alteration.parts?.(own, { simulation, process }) ?? own
     const { cluster, stateDirectory, journal, clock, sink } = parts
@@ -126,6 +128,26 @@ export class EmailMachine {
 
   resume(): void {
     this.#process?.resume()
+  }
+
+  #router(process: SimulatedProcess): RelayRouter {
+    const { simulation, relayWorld, sites, logOf } = this.#world
+    const relays = sites.map(site => ({
+      name: site.address,
+      address: site.address,
+      sink: new RelaySink(relayWorld, process, site),
+      weight: 1,
+      formerly: new Set<string>(),
+      senderDomains: new Set<string>(),
+      tags: new Set<string>(),
+    }))
+    return new RelayRouter({
+      relays,
+      from: 'mailonce@localhost',
+      clock: process.clock,
+      random: simulation.random,
+      log: logOf(this.name),
+    })
   }
 
   #observed(cluster: KafkaCluster): KafkaCluster {

@@ -14,6 +14,7 @@ import { drawnLimits } from './drawn-limits.ts'
 import { applicationId, EmailMachine } from './email-machine.ts'
 import { type DottedMail, MailRelay } from './mail-relay.ts'
 import { Reached } from './reached.ts'
+import { sitesOf } from './relay-sites.ts'
 import { brokenRetryPromises } from './retry-promises.ts'
 import { WebhookReceiver } from './webhook-receiver.ts'
 
@@ -89,11 +90,13 @@ export class EmailWorld {
       standbys: { standbys: seed % 2, acceptableLag: seed % 5 === 0 ? 10_000 : 8 },
       alteration,
       limits: drawnLimits(seed),
+      sites: sitesOf(seed),
       relayWorld: {
         relay: this.relay,
         random,
         schedule: (delayMs: number, callback: () => void) => void clock.schedule(delayMs, callback),
-        onDot: (process: SimulatedProcess, mail: DottedMail) => this.#onDot(process, mail),
+        onDot: (process: SimulatedProcess, mail: DottedMail, doubtAt: string | undefined) =>
+          this.#onDot(process, mail, doubtAt),
         note: (path: string) => this.reached.note(path),
       },
       receiver: this.receiver,
@@ -129,10 +132,16 @@ export class EmailWorld {
     this.atMoment(machine)
   }
 
-  #onDot(process: SimulatedProcess, { identity, recipients }: DottedMail): void {
+  #onDot(
+    process: SimulatedProcess,
+    { identity, recipients, site: { address } }: DottedMail,
+    doubtAt: string | undefined,
+  ): void {
     const { source, requestId } = nameOf(identity)
     const to = recipients.join(' and ')
-    this.simulation.story.tell(process.id, `writes the dot of ${source} ${requestId} to ${to}`)
+    const what = `the dot of ${source} ${requestId} to ${to} at ${address}`
+    this.simulation.story.tell(process.id, `writes ${what}`)
+    if (doubtAt !== undefined) this.broken.push(`${what}, while ${doubtAt} may have it`)
     const machine = this.machines.find(each => each.process === process)
     if (machine !== undefined) this.atMoment(machine)
     const begunMs = this.#attemptsBegun.get(process)?.get(identity)

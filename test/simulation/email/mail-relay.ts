@@ -2,6 +2,7 @@ import type { Random } from '../../../src/random.ts'
 import type { ManualClock } from '../../../src/testing/manual-clock.ts'
 import type { Story } from '../../../src/testing/story.ts'
 import type { Reached } from './reached.ts'
+import { type RelaySite, SiteMemory } from './relay-sites.ts'
 
 /** What a relay can do wrong, by the phase in which it does it. */
 export const troubles = [
@@ -41,17 +42,19 @@ export interface DottedMail {
   readonly identity: string
   readonly messageId: string
   readonly recipients: readonly string[]
+  readonly site: RelaySite
 }
 
 /** The relay's word on the dot; null: the connection ended without one. */
 export type DotAnswer = string | null
 
-/** What stands on the other side for all machines: it says what it likes and counts what it has taken. */
+/** What stands on the other side for all machines, under one address or two: it says what it likes and counts what it has taken. */
 export class MailRelay {
   /** Times each recipient got a mail, by `identity address` and by `message-id address`. */
   readonly taken = new Map<string, number>()
   /** Message-IDs seen with each request. */
   readonly messageIds = new Map<string, Set<string>>()
+  readonly memory: SiteMemory
   rates: TroubleRates = {}
   /** Replies that name a time: until when nobody is to ask again, wall clock of the world, milliseconds. */
   readonly told = new Map<string, number>()
@@ -64,6 +67,7 @@ export class MailRelay {
   constructor(clock: ManualClock, random: Random, reached: Reached, story: Story) {
     this.#story = story
     this.#clock = clock
+    this.memory = new SiteMemory(clock)
     this.#random = random
     this.#reached = reached
   }
@@ -107,10 +111,8 @@ export class MailRelay {
     if (this.draw('dot-rate-554')) return answer(this.slowDown('554'))
     if (this.draw('dot-drop-before-taking')) return answer(null)
     if (this.draw('dot-silence-before-taking')) return this.#fallSilent(answer)
-    this.#story.tell('relay', `takes the mail of ${mail.identity.replace('\0', ' ')}`)
-    for (const recipient of mail.recipients)
-      for (const key of [`${mail.identity} ${recipient}`, `${mail.messageId} ${recipient}`])
-        this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
+    if (this.#recognises(mail)) this.#reached.note('repetition recognised')
+    else this.#take(mail)
     if (this.draw('dot-drop-after-taking')) return answer(null)
     if (this.draw('dot-silence-after-taking')) return this.#fallSilent(answer)
     const lateMs = this.draw('dot-late-250') ? this.longMs(20_000) : 0
@@ -124,6 +126,18 @@ export class MailRelay {
     this.#silent.clear()
   }
 
+  #recognises({ site, identity, recipients }: DottedMail): boolean {
+    return this.memory.recognises(site, keyOf(identity, recipients))
+  }
+
+  #take(mail: DottedMail): void {
+    this.#story.tell('relay', `takes the mail of ${mail.identity.replace('\0', ' ')}`)
+    for (const recipient of mail.recipients)
+      for (const key of [`${mail.identity} ${recipient}`, `${mail.messageId} ${recipient}`])
+        this.taken.set(key, (this.taken.get(key) ?? 0) + 1)
+    this.memory.took(mail.site, keyOf(mail.identity, mail.recipients))
+  }
+
   #fallSilent(answer: (answer: DotAnswer) => void): void {
     const close = (): void => answer(null)
     const kind = this.#random.next()
@@ -135,4 +149,8 @@ export class MailRelay {
     const known = this.messageIds.get(identity) ?? new Set<string>()
     this.messageIds.set(identity, known.add(messageId))
   }
+}
+
+function keyOf(identity: string, recipients: readonly string[]): string {
+  return [identity, ...recipients.toSorted()].join(' ')
 }

@@ -9,6 +9,8 @@ export const pathsThatMatter: readonly string[] = [
   'evidence',
   'end revised',
   'sent again after a doubt',
+  'repetition recognised',
+  'relay-circuit',
   'rerouted',
   'dead-letter RECORD_UNDECODABLE',
   ...['SENT', 'REJECTED', 'RETRIES_EXHAUSTED', 'EXPIRED', 'IN_DOUBT'].map(end => `ended ${end}`),

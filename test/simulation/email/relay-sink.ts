@@ -18,6 +18,7 @@ import type {
 import { parseReply } from '../../../src/sinks/smtp-reply.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
 import type { DotAnswer, DottedMail, MailRelay } from './mail-relay.ts'
+import type { RelaySite } from './relay-sites.ts'
 
 /** RFC 5321 section 4.5.3.2.6. */
 const silenceMaxMs = 600_000
@@ -27,8 +28,8 @@ export interface RelayWorld {
   readonly random: { next(): number }
   /** Of the world, which goes on when a process does not. */
   readonly schedule: (delayMs: number, callback: () => void) => void
-  /** A dot is being written. */
-  readonly onDot: (process: SimulatedProcess, mail: DottedMail) => void
+  /** A dot is being written; `doubtAt` has another one of the same request that nobody knows the answer to. */
+  readonly onDot: (process: SimulatedProcess, mail: DottedMail, doubtAt: string | undefined) => void
   readonly note: (path: string) => void
 }
 
@@ -37,10 +38,12 @@ export class RelaySink implements Sink<MailRequest> {
   readonly concurrencyMax = 4
   readonly #world: RelayWorld
   readonly #process: SimulatedProcess
+  readonly #site: RelaySite
 
-  constructor(world: RelayWorld, process: SimulatedProcess) {
+  constructor(world: RelayWorld, process: SimulatedProcess, site: RelaySite) {
     this.#world = world
     this.#process = process
+    this.#site = site
   }
 
   async prepare(
@@ -57,6 +60,7 @@ export class RelaySink implements Sink<MailRequest> {
     )
     const fail = (fields: Partial<FailedAttempt>): FailedAttempt => ({
       ...nothingSaid,
+      relay: this.#site.address,
       messageId: id,
       ...fields,
     })
@@ -134,6 +138,7 @@ export class RelaySink implements Sink<MailRequest> {
     lists: Pick<PreparedAttempt, 'accepted' | 'refused' | 'deferred'>,
   ): PreparedAttempt {
     const { relay } = this.#world
+    const { repeatableForMs } = this.#site
     let phase: 'held' | 'dotted' | 'over' = 'held'
     const lost = Promise.withResolvers<string>()
     if (relay.draw('held-drop'))
@@ -147,7 +152,8 @@ export class RelaySink implements Sink<MailRequest> {
       ...lists,
       messageId: id,
       contentHash: '',
-      relay: 'relay:25',
+      relay: this.#site.address,
+      ...(repeatableForMs > 0 ? { repeatableForMs } : {}),
       lost: lost.promise,
       abandon: () => void (phase = phase === 'dotted' ? phase : 'over'),
       perform: mayPerform => {
@@ -158,7 +164,12 @@ export class RelaySink implements Sink<MailRequest> {
           return Promise.resolve({ kind: 'abandoned', reply: 'not sent' })
         }
         phase = 'dotted'
-        return this.#dot({ identity, messageId: id, recipients: lists.accepted })
+        return this.#dot({
+          identity,
+          messageId: id,
+          recipients: lists.accepted,
+          site: this.#site,
+        })
       },
     }
   }
@@ -166,7 +177,8 @@ export class RelaySink implements Sink<MailRequest> {
   /** The dot leaves at once; half of what a dead process had written never left its machine. */
   #dot(mail: DottedMail): Promise<Outcome> {
     const { relay, random, schedule, onDot, note } = this.#world
-    onDot(this.#process, mail)
+    const at = { identity: mail.identity, address: mail.site.address }
+    onDot(this.#process, mail, relay.memory.dotted(at))
     return new Promise(resolve => {
       const giveUp = this.#process.clock.schedule(silenceMaxMs, () => {
         note('ten minutes of silence')
@@ -176,6 +188,7 @@ export class RelaySink implements Sink<MailRequest> {
         schedule(relay.latencyMs(), () =>
           this.#process.deliver(() => {
             giveUp()
+            if (answer !== null) relay.memory.answered(at)
             resolve(outcomeOf(answer))
           }),
         )
@@ -209,5 +222,5 @@ const nothingSaid: FailedAttempt = {
   unavailable: false,
   reply: '',
   messageId: '',
-  relay: 'relay:25',
+  relay: '',
 }

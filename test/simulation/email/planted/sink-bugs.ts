@@ -106,4 +106,25 @@ export const sinkBugs: readonly PlantedBug[] = [
       }),
     ),
   },
+  {
+    bug: 'a mail in doubt is given to another relay',
+    alteration: withSink(sink =>
+      changed(sink, {
+        prepare: (attempt, signal) =>
+          sink.prepare({ ...attempt, onlyRelay: null, lastRelay: null }, signal),
+      }),
+    ),
+  },
+  {
+    bug: 'a relay is asked to recognise what it has forgotten',
+    alteration: withAttempt(prepared =>
+      prepared.repeatableForMs === undefined
+        ? prepared
+        : { ...prepared, repeatableForMs: prepared.repeatableForMs * 10 },
+    ),
+  },
+  {
+    bug: 'every relay passes for one that recognises repetitions',
+    alteration: withAttempt(prepared => ({ ...prepared, repeatableForMs: 40_000 })),
+  },
 ]
