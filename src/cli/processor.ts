@@ -22,6 +22,13 @@ import { patiently } from './patiently.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { refuseSecondDeployment } from './second-deployment.ts'
+import {
+  instanceApplicationId,
+  refuseTakeOver,
+  showStaging,
+  stagingSink,
+  stagingText,
+} from './staging.ts'
 import { webhookSinkOptions } from './webhook-section.ts'
 
 export interface ProcessorOptions {
@@ -50,6 +57,12 @@ export class Processor {
   }
 
   health(): Health {
+    const health = this.#health()
+    const staging = stagingText(this.#options.configuration)
+    return staging === undefined ? health : { ...health, text: `${health.text}; ${staging}` }
+  }
+
+  #health(): Health {
     if (this.#failure !== undefined) {
       return { healthy: false, ready: false, text: `failed: ${describeError(this.#failure)}` }
     }
@@ -94,8 +107,9 @@ export class Processor {
   }
 
   async #run(): Promise<void> {
-    const { configuration, clock, random, log } = this.#options
-    const { applicationId } = configuration
+    const { configuration, clock, random, log, takeOver } = this.#options
+    refuseTakeOver(configuration, takeOver)
+    const applicationId = instanceApplicationId(configuration)
     await using resources = new AsyncDisposableStack()
     const relays = await configuredRelays(configuration)
     const webhookOptions = await webhookSinkOptions(configuration.webhooks)
@@ -117,6 +131,7 @@ export class Processor {
       kafka: kafka.bootstrapBrokers,
       relay: relays.map(({ display }) => display).join(', '),
     })
+    this.#tellStaging()
     const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
     const processingMarks = resources.use(
       new FileProcessingMarks(stateDirectory.path('processing')),
@@ -126,9 +141,8 @@ export class Processor {
     if (serdes === undefined) return
     const { from, retryClasses: replyRules } = configuration
     const { registry: metrics } = this.#metrics
-    const sink = resources.use(
-      openRouter(relays, { from, replyRules, clock, random, log, metrics }),
-    )
+    const parts = { from, replyRules, clock, random, log, metrics }
+    const sink = stagingSink(resources.use(openRouter(relays, parts)), configuration, log)
     const webhookSink = resources.use(new WebhookSink({ ...webhookOptions, clock }))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
@@ -147,7 +161,7 @@ export class Processor {
     })
     const streams = new Streams(
       topology,
-      { applicationId, instanceId, ...this.#settings(cluster) },
+      { applicationId, instanceId, ...this.#settings(cluster, applicationId) },
       {
         cluster,
         stateDirectory,
@@ -177,9 +191,16 @@ export class Processor {
       )
   }
 
-  #settings(cluster: KafkaCluster): Partial<StreamsSettings> {
+  #tellStaging(): void {
+    const { configuration, log } = this.#options
+    const text = stagingText(configuration)
+    if (text !== undefined) log.warn({ event: 'staging' }, text)
+    showStaging(this.#metrics.registry, configuration)
+  }
+
+  #settings(cluster: KafkaCluster, applicationId: string): Partial<StreamsSettings> {
     const { configuration, acceptLostState, takeOver, clock } = this.#options
-    const { applicationId, staticMembership, sessionTimeout, standbys } = configuration
+    const { staticMembership, sessionTimeout, standbys } = configuration
     const mayStart = (signal: AbortSignal): Promise<void> =>
       refuseSecondDeployment({ cluster, applicationId, clock, signal })
     return {

@@ -36,7 +36,7 @@ export function statusOf(delivery: Delivery): RequestStatus {
   return {
     ...nameOf(plan.identity),
     state: state.kind,
-    outcome: state.kind === 'ended' ? endWords(state.end) : null,
+    outcome: state.kind === 'ended' ? endWords(state.end, delivery.targets) : null,
     at: atMs === null ? null : isoTime(atMs),
     messageId,
     relay,

@@ -6,12 +6,13 @@ import { startHttpServer } from './http-server.ts'
 import { jsonLogger } from './json-logger.ts'
 import { hostPortText } from './parsers.ts'
 import { Processor } from './processor.ts'
+import { instanceApplicationId } from './staging.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 
 /** `run`: one instance until a signal. */
 export async function runCommand({ configuration, flags, terminal }: Invocation): Promise<number> {
   const { values } = configuration
-  const log = jsonLogger(values.logLevel, { application: values.applicationId })
+  const log = jsonLogger(values.logLevel, { application: instanceApplicationId(values) })
   const processor = new Processor({
     configuration: values,
     acceptLostState: flags.has('accept-lost-state'),

@@ -40,6 +40,12 @@ export interface Setting<T = unknown> {
   readonly help: string
 }
 
+const bareAddress = textLike(
+  'ADDRESS',
+  /^[^\s@<>,;]{1,64}@[^\s@<>,;]{1,255}$/,
+  'a bare address such as noreply@example.com',
+)
+
 export const settings = {
   kafka: {
     path: 'kafka.brokers',
@@ -101,11 +107,7 @@ export const settings = {
   from: {
     path: 'from',
     flag: 'from',
-    parser: textLike(
-      'ADDRESS',
-      /^[^\s@<>,;]{1,64}@[^\s@<>,;]{1,255}$/,
-      'a bare address such as noreply@example.com',
-    ),
+    parser: bareAddress,
     default: 'mailonce@localhost',
     help: 'Sender of requests that name none.',
   },
@@ -210,6 +212,19 @@ export const settings = {
     help:
       'How much recipient domains and sources may have, of all instances together, and what one instance keeps waiting: ' +
       'see [delivery.md](delivery.md#limits-and-priorities).',
+  },
+  dryRun: {
+    path: 'dry-run',
+    flag: 'dry-run',
+    parser: onOff,
+    default: 'false',
+    help: 'Does everything but the final dot, so that nothing is sent. Works under the application id with -dry-run behind it, on topics on which nobody sends.',
+  },
+  redirectTo: {
+    path: 'redirect-to',
+    flag: 'redirect-to',
+    parser: bareAddress,
+    help: 'Every mail goes to this address alone; whom it was meant for stands in its header X-Mailonce-Original-Recipients.',
   },
   relays: {
     path: 'relays',

@@ -30,6 +30,7 @@ export type FailureReason =
   | 'RETRIES_EXHAUSTED'
   | 'IN_DOUBT'
   | 'CANCELLED'
+  | 'DRY_RUN'
   | 'UNKNOWN'
 
 /** REJECTED also when its retries ran out, UNKNOWN when in doubt. */

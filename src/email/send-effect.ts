@@ -11,6 +11,7 @@ import type { FindTable } from '../global-table.ts'
 import type { OutboxLimit } from '../effects/outbox-room.ts'
 import type { TrafficLimits } from '../effects/traffic.ts'
 import type { Serde } from '../serde.ts'
+import { isDryRunReply } from '../sinks/dry-run-sink.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { contentHash } from './content-hash.ts'
@@ -95,9 +96,9 @@ const reasons: Readonly<Record<Exclude<EndKind, 'done'>, FailureReason>> = {
 }
 
 /** How an end is called in callbacks, and where people ask. */
-export function endWords(kind: EndKind): string {
+export function endWords(kind: EndKind, targets: readonly TargetState[]): string {
   if (kind === 'done') return 'SENT'
-  return kind === 'in-doubt' ? 'IN_DOUBT' : `FAILED ${reasons[kind]}`
+  return kind === 'in-doubt' ? 'IN_DOUBT' : `FAILED ${reasonOf(kind, targets)}`
 }
 
 function outcomeOf(end: EffectEnd<EmailRequested>): EffectOutput {
@@ -109,7 +110,12 @@ function outcomeOf(end: EffectEnd<EmailRequested>): EffectOutput {
   }
   return kind === 'done'
     ? { ...record, to: sendChildren.sent, value: sentOf(end) }
-    : { ...record, to: sendChildren.failed, value: failedOf(end, reasons[kind]) }
+    : { ...record, to: sendChildren.failed, value: failedOf(end, reasonOf(kind, end.targets)) }
+}
+
+/** What a dry run kept back was neither refused nor lost, whatever became of the other recipients. */
+function reasonOf(kind: Exclude<EndKind, 'done'>, targets: readonly TargetState[]): FailureReason {
+  return targets.some(({ reply }) => isDryRunReply(reply)) ? 'DRY_RUN' : reasons[kind]
 }
 
 function sentOf(end: EffectEnd<EmailRequested>): EmailSent {

@@ -176,3 +176,14 @@ test('no password is in any output', async () => {
   expect(process.stdout + process.stderr).not.toContain(password)
   expect(process.stdout).toContain(nobody)
 })
+
+test('a dry run and a redirection are shown at the start, and where it is asked how it does', async () => {
+  await using process = await run({ 'dry-run': 'true', 'redirect-to': 'team@example.org' })
+
+  const { msg } = await process.event('staging')
+  const { text } = await probes(process)
+
+  const shown = 'DRY RUN: no mail is sent, and every mail goes to team@example.org'
+  expect(msg).toBe(shown)
+  expect(text).toContain(shown)
+})

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { RuntimeMetrics } from '../../src/runtime/runtime-metrics.ts'
+import { showStaging } from '../../src/cli/staging.ts'
 import { RelayMetrics } from '../../src/sinks/relay-metrics.ts'
 import { markdownPage, tableBelow } from './markdown-page.ts'
 
@@ -29,6 +30,7 @@ test('docs/operations.md explains every event of the log and no other', () => {
 test('docs/operations.md explains every metric and no other', () => {
   const { registry } = new RuntimeMetrics()
   new RelayMetrics(registry).watch('r', { inFlight: 0, circuit: { state: 'closed' } })
+  showStaging(registry, { applicationId: 'a', dryRun: false, redirectTo: undefined })
   const own = [...registry.render().matchAll(/^# HELP (\w+)/gm)]
   const counted = found(/(?<!options)\.count\('(\w+_\w+|callbacks)'/g)
 

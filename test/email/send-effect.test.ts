@@ -220,3 +220,26 @@ test('other content under the id of what is still on its way is a conflict, for 
     { to: 'repeated', value: { callback: null, taker: { words: 'FAILED CONFLICT' } } },
   ])
 })
+
+test.each(['refused', 'retries-exhausted', 'expired'] as const)(
+  'what a dry run kept back ends as DRY_RUN, also where others made it end as %s',
+  kind => {
+    const { to, value } = endOf(kind, {
+      targets: [
+        { target: 'ada@example.org', status: 'refused', reply: 'dry run: relay:25 took it' },
+        { target: 'bob@example.org', status: 'refused', reply: '550 no' },
+      ],
+    })
+
+    expect(to).toBe('failed')
+    expect(value).toMatchObject({ reason: 'DRY_RUN' })
+  },
+)
+
+test('in a dry run too, what the relay refused is REJECTED', () => {
+  const { value } = endOf('refused', {
+    targets: [{ target: 'ada@example.org', status: 'refused', reply: '550 no' }],
+  })
+
+  expect(value).toMatchObject({ reason: 'REJECTED' })
+})

@@ -76,7 +76,8 @@ export class RelaySink implements Sink<MailRequest> {
         rejected,
         answered,
       } as const
-      return failedAttempt(failure, { targets, targetsOf, messageId: id, relay: 'relay:25', table })
+      const { address } = this.#site
+      return failedAttempt(failure, { targets, targetsOf, messageId: id, relay: address, table })
     }
 
     await this.#reply(signal)

@@ -1,0 +1,45 @@
+import type { Outcome, PreparedAttempt, FailedAttempt, Sink, SinkAttempt } from './sink.ts'
+
+const prefix = 'dry run: '
+
+/** No relay's reply looks like it: those begin with a code. */
+export function isDryRunReply(reply: string): boolean {
+  return reply.startsWith(prefix)
+}
+
+/** Everything but the step that cannot be undone: what the other side says before it is real, and then the attempt is dropped. */
+export class DryRunSink<Request> implements Sink<Request> {
+  readonly concurrencyMax: number
+  readonly #inner: Sink<Request>
+
+  constructor(inner: Sink<Request>) {
+    this.#inner = inner
+    this.concurrencyMax = inner.concurrencyMax
+  }
+
+  async prepare(
+    attempt: SinkAttempt<Request>,
+    signal: AbortSignal,
+  ): Promise<PreparedAttempt | FailedAttempt> {
+    const result = await this.#inner.prepare(attempt, signal)
+    if (result.kind === 'failed') return result
+    const { relay } = result
+    const perform = (mayPerform: () => boolean): Promise<Outcome> => {
+      const isInTime = mayPerform()
+      result.abandon()
+      const reply = `${prefix}${relay} took everything up to the final dot, which was not sent`
+      return Promise.resolve(
+        isInTime ? { kind: 'refused', reply } : { kind: 'abandoned', reply: 'its time has passed' },
+      )
+    }
+    return { ...result, perform }
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
