@@ -12,8 +12,8 @@ import { Outcomes, outcomeTopics } from './outcomes.ts'
 import { type PlannedRecord, type PlannedRequest, recordsOf } from './request-load.ts'
 import { runMailonce } from './run-mailonce.ts'
 
-/** Flags of `run`, without their dashes; `true` for one that takes no value. */
-export type Settings = Readonly<Record<string, string | true>>
+/** Flags of `run`, without their dashes; `true` for one that takes no value, `false` for one that is left out. */
+export type Settings = Readonly<Record<string, string | boolean>>
 
 export interface Servers {
   readonly kafka: string
@@ -87,7 +87,7 @@ export class ProofWorld implements AsyncDisposable {
       ...settings,
     }
     const argv = Object.entries(flags).flatMap(([flag, value]) =>
-      value === true ? [`--${flag}`] : [`--${flag}`, value],
+      typeof value === 'string' ? [`--${flag}`, value] : value ? [`--${flag}`] : [],
     )
     const instance = new MailonceInstance(argv)
     this.#instances.push(instance)

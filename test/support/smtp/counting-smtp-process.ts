@@ -12,22 +12,36 @@ const program = fileURLToPath(new URL('counting-smtp-server.ts', import.meta.url
 /** The counting relay in a process of its own, so that its work is not that of the processor under test. */
 export class CountingSmtpProcess implements AsyncDisposable {
   readonly url: string
+  readonly port: number
   readonly #child: ChildProcess
   readonly #http: string
 
   private constructor(child: ChildProcess, ports: { smtp: number; http: number }) {
     this.#child = child
+    this.port = ports.smtp
     this.url = `smtp://127.0.0.1:${ports.smtp}`
     this.#http = `http://127.0.0.1:${ports.http}`
   }
 
-  static async start(faults: Partial<SmtpFaults> = {}, seed = 1): Promise<CountingSmtpProcess> {
+  /** With a file, one that is started on it again knows what was taken before. */
+  static async start(
+    faults: Partial<SmtpFaults> = {},
+    seed = 1,
+    lasting?: { readonly file: string; readonly port?: number },
+  ): Promise<CountingSmtpProcess> {
     const flags = ['--seed', String(seed), '--faults', JSON.stringify(faults)]
+    if (lasting) flags.push('--file', lasting.file, '--port', String(lasting.port ?? 0))
     const child = spawn(process.execPath, [program, ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
     return new CountingSmtpProcess(child, JSON.parse(line) as { smtp: number; http: number })
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await once(this.#child, 'exit')
   }
 
   async counts(): Promise<CountingSmtpStatus> {

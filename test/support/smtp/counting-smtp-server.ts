@@ -25,6 +25,8 @@ export interface CountingSmtpOptions {
   readonly httpPort?: number
   readonly seed?: number
   readonly faults?: Partial<SmtpFaults>
+  /** Keeps what was taken over its own death. */
+  readonly file?: string
 }
 
 /**
@@ -33,7 +35,7 @@ export interface CountingSmtpOptions {
  * `POST /clear`.
  */
 export class CountingSmtpServer implements AsyncDisposable {
-  readonly journal = new DeliveryJournal()
+  readonly journal: DeliveryJournal
   readonly dice: FaultDice
   mode: RelayMode = 'normal'
   readonly #smtp: Server
@@ -43,6 +45,7 @@ export class CountingSmtpServer implements AsyncDisposable {
   #openConnectionsMax = 0
 
   private constructor(options: CountingSmtpOptions) {
+    this.journal = new DeliveryJournal(options.file)
     this.dice = new FaultDice(options.seed ?? 1)
     this.dice.set(options.faults ?? {})
     this.#smtp = createServer(socket => this.#serve(socket))
@@ -136,6 +139,7 @@ if (import.meta.main) {
       'http-port': { type: 'string', default: '0' },
       seed: { type: 'string', default: '1' },
       faults: { type: 'string', default: '{}' },
+      file: { type: 'string' },
     },
   })
   const server = await CountingSmtpServer.start({
@@ -143,6 +147,7 @@ if (import.meta.main) {
     httpPort: Number(values['http-port']),
     seed: Number(values.seed),
     faults: JSON.parse(values.faults) as Partial<SmtpFaults>,
+    ...(values.file === undefined ? {} : { file: values.file }),
   })
   process.stdout.write(`${JSON.stringify({ smtp: server.port, http: server.httpPort })}\n`)
   const stop = (): void => void server[Symbol.asyncDispose]()

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 
 export interface Delivery {
   /** Wall clock, milliseconds. */
@@ -29,6 +30,15 @@ export class DeliveryJournal {
   readonly #perTarget = new Map<string, number>()
   readonly #contentOf = new Map<string, string>()
   readonly #changed = new Set<string>()
+  readonly #file: string | undefined
+
+  /** With a file it outlives its process, however that ends. */
+  constructor(file?: string) {
+    this.#file = file
+    if (file === undefined || !existsSync(file)) return
+    const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
+    for (const line of lines) this.#note(JSON.parse(line) as Delivery)
+  }
 
   /** @param data the message before dot-stuffing, one character a byte */
   add(mail: { from: string; recipients: readonly string[]; data: string; replied: boolean }): void {
@@ -37,7 +47,14 @@ export class DeliveryJournal {
     const header = headerEnd < 0 ? data : data.slice(0, headerEnd)
     const messageId = /^message-id:\s*(<[^>]*>)/im.exec(header)?.[1] ?? ''
     const contentHash = hash('sha256', Buffer.from(data, 'latin1'), 'hex')
-    this.deliveries.push({ atMs: Date.now(), messageId, from, recipients, contentHash, replied })
+    const delivery = { atMs: Date.now(), messageId, from, recipients, contentHash, replied }
+    if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(delivery)}\n`)
+    this.#note(delivery)
+  }
+
+  #note(delivery: Delivery): void {
+    const { messageId, recipients, contentHash } = delivery
+    this.deliveries.push(delivery)
     for (const recipient of recipients) {
       const pair = `${messageId} ${recipient}`
       this.#perTarget.set(pair, (this.#perTarget.get(pair) ?? 0) + 1)
