@@ -68,7 +68,7 @@ export class RelayLane {
     const leave = this.#enter()
     try {
       const result = await this.#relay.sink.prepare(attempt, signal)
-      report(findingOf(result, signal))
+      report(findingOf(result))
       if (result.kind === 'prepared') return this.#watched(result, leave)
       this.#options.onResult(result.unavailable ? 'unavailable' : 'failed')
       leave()
@@ -118,7 +118,9 @@ export class RelayLane {
   }
 }
 
-function findingOf(result: PreparedAttempt | FailedAttempt, signal: AbortSignal): Finding {
-  if (result.kind === 'failed' && result.unavailable) return 'unavailable'
-  return result.kind === 'failed' && !result.reached && signal.aborted ? 'nothing' : 'answered'
+/** What ends before MAIL without a complaint (stopped, a mail that cannot be composed) may have met nobody. */
+function findingOf(result: PreparedAttempt | FailedAttempt): Finding {
+  if (result.kind === 'prepared') return 'answered'
+  if (result.unavailable) return 'unavailable'
+  return result.reached ? 'answered' : 'nothing'
 }

@@ -8,8 +8,8 @@ import type {
   SinkAttempt,
 } from '../../src/sinks/sink.ts'
 
-/** What a relay does with a try: takes all of it, is out of reach, closes with 421 at MAIL, greylists, or is silent. */
-export type RelayMood = 'takes' | 'down' | '421' | 'greylists' | 'silent'
+/** What a relay does with a try: takes all of it, is out of reach, closes with 421 at MAIL, greylists, is silent; or the try ends unasked. */
+export type RelayMood = 'takes' | 'down' | '421' | 'greylists' | 'silent' | 'unasked'
 
 /** A relay that is in one mood at a time, and remembers what it was asked for. */
 export class FakeRelay implements Sink<MailRequest> {
@@ -38,8 +38,8 @@ export class FakeRelay implements Sink<MailRequest> {
     const { address: relay, mood } = this
     if (mood === 'takes' || mood === 'silent') return this.#prepared(attempt)
     const deferred = mood === 'greylists' ? attempt.targets.map(lateFor) : []
-    const unavailable = mood !== 'greylists'
-    const reached = mood !== 'down'
+    const unavailable = mood === 'down' || mood === '421'
+    const reached = mood === '421' || mood === 'greylists'
     const reply = mood
     return {
       kind: 'failed',

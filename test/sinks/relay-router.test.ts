@@ -78,6 +78,17 @@ describe('a relay that is out of reach', () => {
     expect(b.identities).toEqual(['shop\0r-1', 'shop\0r-2', 'shop\0r-4'])
   })
 
+  test('is not thought to be back because of a try that met nobody', async () => {
+    a.mood = 'down'
+    const router = aBeforeB()
+    await send(router, 'r-1')
+    clock.advance(650)
+    a.mood = 'unasked'
+    await send(router, 'r-2')
+
+    expect(metrics.render()).toContain('mailonce_relay_circuit{relay="a"} 2')
+  })
+
   test('is shown in the log and among the metrics', async () => {
     a.mood = 'down'
     await send(aBeforeB(), 'r-1')
