@@ -11,6 +11,8 @@ import type { KafkaCluster } from '../runtime/ports.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
+import type { MailRequest } from '../sinks/mail-request.ts'
+import type { Sink } from '../sinks/sink.ts'
 import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
 import type { Configuration } from './configuration.ts'
@@ -139,10 +141,7 @@ export class Processor {
     this.#probe(relays)
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
-    const { from, retryClasses: replyRules } = configuration
-    const { registry: metrics } = this.#metrics
-    const parts = { from, replyRules, clock, random, log, metrics }
-    const sink = stagingSink(resources.use(openRouter(relays, parts)), configuration, log)
+    const sink = resources.use(this.#mailSink(relays))
     const webhookSink = resources.use(new WebhookSink({ ...webhookOptions, clock }))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
@@ -189,6 +188,14 @@ export class Processor {
       probeRelay(options.url).catch((error: unknown) =>
         log.warn({ event: 'relay-unreachable' }, describeError(error)),
       )
+  }
+
+  #mailSink(relays: readonly ConfiguredRelay[]): Sink<MailRequest> {
+    const { configuration, clock, random, log } = this.#options
+    const { from, retryClasses: replyRules } = configuration
+    const { registry: metrics } = this.#metrics
+    const router = openRouter(relays, { from, replyRules, clock, random, log, metrics })
+    return stagingSink(router, configuration, log)
   }
 
   #tellStaging(): void {
