@@ -16,11 +16,14 @@ export class Pace {
     return Math.max(0, Math.floor(burstOf(perSecond) - ahead + 1e-9))
   }
 
-  /** Milliseconds until there is room for one. */
+  /**
+   * Whole milliseconds until there is room for one: whoever waits that long finds it. A fraction below what the clock can tell apart
+   * would be waited for again and again at the same time.
+   */
   waitMs(nowMs: number, perSecond: number): number {
     if (perSecond === Infinity) return 0
     const tolerance = (burstOf(perSecond) - 1) * (1000 / perSecond)
-    return Math.max(0, this.#evenlyMs - tolerance - nowMs)
+    return Math.max(0, Math.ceil(this.#evenlyMs - tolerance - nowMs))
   }
 
   begin(nowMs: number, perSecond: number): void {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { seededRandom } from '../../src/random.ts'
 import { Pace } from '../../src/effects/pace.ts'
 
 /** Begins all that there is room for, now. */
@@ -55,4 +56,18 @@ test('what was idle for long may not catch up', () => {
   beginAll(pace, 0, 50)
 
   expect(beginAll(pace, 3_600_000, 50)).toBe(5)
+})
+
+test('whoever has waited finds room, whatever the rate and the time', () => {
+  const random = seededRandom(1)
+  for (let round = 0; round < 2000; round += 1) {
+    const pace = new Pace()
+    const perSecond = 0.1 + random.next() * 300
+    let nowMs = random.next() * 1e9
+    for (let step = 0; step < 10; step += 1) {
+      beginAll(pace, nowMs, perSecond)
+      nowMs += pace.waitMs(nowMs, perSecond)
+      expect(pace.room(nowMs, perSecond)).toBeGreaterThan(0)
+    }
+  }
 })
