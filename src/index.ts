@@ -55,6 +55,7 @@ export type {
 export { SmtpSink } from './sinks/smtp-sink.ts'
 export type { SmtpSinkOptions } from './sinks/smtp-options.ts'
 export type { AuthMechanism, SmtpAuthOptions } from './sinks/smtp-auth.ts'
+export type { DkimKeyOptions, DkimOptions } from './sinks/dkim-key.ts'
 export type { SmtpTlsOptions, TlsPolicy } from './sinks/smtp-tls.ts'
 export type { MailRequest } from './sinks/mail-request.ts'
 

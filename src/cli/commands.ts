@@ -64,6 +64,17 @@ const sendFlags: Readonly<Record<string, Flag>> = {
     multiple: true,
     help: 'Asks for a callback that returns this; may be given more than once.',
   },
+  'unsubscribe-url': {
+    placeholder: 'URL',
+    help: 'Where the receiver unsubscribes: makes List-Unsubscribe.',
+  },
+  'unsubscribe-mailto': {
+    placeholder: 'ADDRESS',
+    help: 'Where the receiver unsubscribes by mail; ?subject=… may follow.',
+  },
+  'unsubscribe-one-click': {
+    help: 'A POST to the URL unsubscribes (RFC 8058): makes List-Unsubscribe-Post.',
+  },
   'callback-url': {
     placeholder: 'URL',
     help: 'Asks for a callback and carries this address with it; webhooks are not called yet.',

@@ -109,6 +109,7 @@ function leastRequest(requestId: string, nowMs: number): EmailRequested {
     html: null,
     headers: {},
     attachments: [],
+    unsubscribe: null,
     priority: 'NORMAL',
     notBefore: null,
     expiresAt: null,

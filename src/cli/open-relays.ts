@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts'
 import type { MetricRegistry } from '../metrics.ts'
 import type { Random } from '../random.ts'
 import { checkRelays } from '../sinks/check-relays.ts'
+import type { DkimOptions } from '../sinks/dkim-key.ts'
 import type { Idempotency } from '../sinks/idempotency.ts'
 import { asciiDomain } from '../sinks/mail-address.ts'
 import type { Relay } from '../sinks/relay.ts'
@@ -67,6 +68,8 @@ async function onlyRelay(configuration: Configuration): Promise<ConfiguredRelay>
 
 export interface RouterParts {
   readonly from: string
+  /** Whichever relay takes a mail, it is signed alike. */
+  readonly dkim: DkimOptions
   readonly replyRules: Configuration['retryClasses']
   readonly clock: Clock
   readonly random: Random
@@ -76,12 +79,14 @@ export interface RouterParts {
 
 /** Closing the router closes the sinks. */
 export function openRouter(relays: readonly ConfiguredRelay[], parts: RouterParts): RelayRouter {
-  const { from, replyRules, clock, log } = parts
+  const { dkim, replyRules, ...shared } = parts
+  const { from, clock, log } = shared
   const opened = relays.map(({ options, connections: connectionsMax, idempotency, ...relay }) => ({
     ...relay,
     sink: new SmtpSink({
       ...options,
       from,
+      dkim,
       connectionsMax,
       replyRules,
       clock,
@@ -89,5 +94,5 @@ export function openRouter(relays: readonly ConfiguredRelay[], parts: RouterPart
       ...(idempotency === undefined ? {} : { idempotency }),
     }),
   }))
-  return new RelayRouter({ relays: opened, ...parts })
+  return new RelayRouter({ relays: opened, ...shared })
 }

@@ -206,7 +206,7 @@ export const filePath = (placeholder: string): Parser<string> =>
 
 export const hostName: Parser<string> = textLike(
   'NAME',
-  /^[a-zA-Z0-9.-]{1,253}$/,
+  /^[\p{L}\p{N}_.-]{1,253}$/u,
   'a host name such as relay.example.com',
 )
 
@@ -217,5 +217,21 @@ export const keyPins: Parser<readonly string[]> = {
   parse: text => {
     const pins = text.split(',').map(pin => hexOfPin(pin.trim()))
     return pins.every(pin => pin !== undefined) ? pins : undefined
+  },
+}
+
+/** Milliseconds since the epoch. */
+export const instantMs: Parser<number> = {
+  placeholder: 'TIME',
+  allowed: 'a time in UTC such as 2027-01-31T00:00:00Z',
+  parse: text => {
+    const milliseconds = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$/.test(text)
+      ? Date.parse(text)
+      : NaN
+    // Date.parse takes the 30th of February for the 2nd of March.
+    const exists =
+      !Number.isNaN(milliseconds) &&
+      new Date(milliseconds).toISOString().startsWith(text.slice(0, 10))
+    return exists ? milliseconds : undefined
   },
 }

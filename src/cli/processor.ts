@@ -11,11 +11,13 @@ import type { KafkaCluster } from '../runtime/ports.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
+import type { DkimOptions } from '../sinks/dkim-key.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
 import type { Configuration } from './configuration.ts'
+import { dkimOptions } from './dkim-options.ts'
 import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { type ConfiguredRelay, configuredRelays, openRouter } from './open-relays.ts'
@@ -115,6 +117,7 @@ export class Processor {
     await using resources = new AsyncDisposableStack()
     const relays = await configuredRelays(configuration)
     const webhookOptions = await webhookSinkOptions(configuration.webhooks)
+    const dkim = await dkimOptions(configuration.dkim)
     const kafka = await kafkaOptions(configuration, clock, log)
     const stateDirectory = resources.use(
       await openStateDirectory({
@@ -141,7 +144,7 @@ export class Processor {
     this.#probe(relays)
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
-    const sink = resources.use(this.#mailSink(relays))
+    const sink = resources.use(this.#mailSink(relays, dkim))
     const webhookSink = resources.use(new WebhookSink({ ...webhookOptions, clock }))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
@@ -190,11 +193,11 @@ export class Processor {
       )
   }
 
-  #mailSink(relays: readonly ConfiguredRelay[]): Sink<MailRequest> {
+  #mailSink(relays: readonly ConfiguredRelay[], dkim: DkimOptions): Sink<MailRequest> {
     const { configuration, clock, random, log } = this.#options
     const { from, retryClasses: replyRules } = configuration
     const { registry: metrics } = this.#metrics
-    const router = openRouter(relays, { from, replyRules, clock, random, log, metrics })
+    const router = openRouter(relays, { from, dkim, replyRules, clock, random, log, metrics })
     return stagingSink(router, configuration, log)
   }
 

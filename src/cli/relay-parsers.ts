@@ -1,6 +1,8 @@
 import { authMechanisms } from '../sinks/smtp-auth.ts'
 import { tlsPolicies } from '../sinks/smtp-tls.ts'
+import { dkimShape } from './dkim-options.ts'
 import { oneOf, serverUrl, textLike, wholeNumber } from './parsers.ts'
+import { structured } from './structure.ts'
 
 /** What is read alike for the relay of `smtp` and for one of several. */
 export const relayParsers = Object.freeze({
@@ -9,4 +11,5 @@ export const relayParsers = Object.freeze({
   authMechanism: oneOf(...authMechanisms),
   recipientsMax: wholeNumber({ min: 1, max: 10_000 }),
   tlsPolicy: oneOf(...tlsPolicies),
+  dkim: structured(dkimShape),
 })

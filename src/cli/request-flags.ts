@@ -64,12 +64,26 @@ export async function plainFromFlags(flags: FlagValues): Promise<Record<string, 
       ...(url === undefined ? {} : { url }),
     }
   }
+  const unsubscribe = unsubscribeFrom(flags)
+  if (unsubscribe !== undefined) plain['unsubscribe'] = unsubscribe
   for (const flag of ['to', 'subject'] as const) {
     const given =
       flag === 'to' ? ['to', 'cc', 'bcc'].some(list => flags.has(list)) : flags.has(flag)
     if (!given) throw usage(`send needs --${flag}, or --file: see mailonce send --help`)
   }
   return { to: [], ...plain }
+}
+
+function unsubscribeFrom(flags: FlagValues): Record<string, unknown> | undefined {
+  const url = flags.get('unsubscribe-url')?.[0]
+  const mailto = flags.get('unsubscribe-mailto')?.[0]
+  const oneClick = flags.has('unsubscribe-one-click')
+  if (url === undefined && mailto === undefined && !oneClick) return undefined
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(mailto === undefined ? {} : { mailto }),
+    oneClick,
+  }
 }
 
 function pairs(flag: string, flags: FlagValues): Record<string, string> {

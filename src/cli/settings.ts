@@ -180,6 +180,12 @@ export const settings = {
     defaultText: 'XOAUTH2 with a token, else PLAIN or LOGIN as the relay offers',
     help: 'How to log in to the relay.',
   },
+  dkim: {
+    path: 'dkim',
+    parser: relayParsers.dkim,
+    default: '{}',
+    help: 'Keys that sign mail, by the domain of its sender: selector, key-file (PEM, RSA or Ed25519), and from when on (docs/delivery.md).',
+  },
   smtpTlsPolicy: {
     path: 'smtp.tls.policy',
     shorthand: 'smtp.tls',

@@ -1,7 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-// Beyond ASCII (RFC 6531) everything but controls, lone surrogates and separators, which only serve to deceive.
-const beyondAscii = String.raw`[^\p{ASCII}\p{Cc}\p{Cs}\p{Z}]`
+// Beyond ASCII (RFC 6531) everything but controls, lone surrogates and separators, which only serve to deceive. U+FEFF was a
+// separator once, and header folding still takes it for white space.
+const beyondAscii = String.raw`[^\p{ASCII}\p{Cc}\p{Cs}\p{Z}\uFEFF]`
 const atom = String.raw`(?:[A-Za-z0-9!#$%&'*+/=?^_\x60{|}~-]|${beyondAscii})+`
 const dotString = new RegExp(`^${atom}(?:\\.${atom})*$`, 'u')
 const quotedString = new RegExp(String.raw`^"(?:[ !#-\[\]-~]|\\[ -~]|${beyondAscii})*"$`, 'u')

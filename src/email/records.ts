@@ -79,6 +79,16 @@ export interface Attachment {
   readonly content: Buffer
 }
 
+/** How whoever gets the mail asks for no more: at least one of url and mailto. */
+export interface Unsubscribe {
+  /** https, for one click; http is allowed without it. */
+  readonly url: string | null
+  /** An address, which may be followed by ?subject=… */
+  readonly mailto: string | null
+  /** The url takes a POST as an order to unsubscribe (RFC 8058). */
+  readonly oneClick: boolean
+}
+
 export type Priority = 'HIGH' | 'NORMAL' | 'BULK'
 
 export type InDoubt = 'DEFAULT' | 'HOLD' | 'RESEND'
@@ -102,6 +112,8 @@ export interface EmailRequested {
   /** More headers; one that the message itself owns makes the request INVALID. */
   readonly headers: Readonly<Record<string, string>>
   readonly attachments: readonly Attachment[]
+  /** Makes List-Unsubscribe (RFC 2369) and List-Unsubscribe-Post (RFC 8058). */
+  readonly unsubscribe: Unsubscribe | null
   readonly priority: Priority
   /** Not tried before. */
   readonly notBefore: number | null

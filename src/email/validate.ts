@@ -1,3 +1,5 @@
+import { ownedHeader } from '../sinks/owned-header.ts'
+import { isUnsubscribeHeader, unsubscribeProblem } from '../sinks/unsubscribe-headers.ts'
 import { requestedAheadMaxMs } from './dedup-store.ts'
 import { isMailbox } from './mailbox.ts'
 import { recipientsMax } from './recipients.ts'
@@ -14,9 +16,6 @@ const controls = /[\p{Cc}\u2028\u2029]/u
 const controlsButTab = /[^\P{Cc}\t]|[\u2028\u2029]/u
 /** ftext of RFC 5322 section 3.6.8. */
 const headerName = /^[!-9;-~]+$/
-/** What the message itself owns, what relays write, and what would make it a resent one. */
-const ownedHeader =
-  /^(message-id|date|from|sender|reply-to|to|cc|bcc|subject|return-path|received|dkim-signature|mime-.*|content-.*|resent-.*)$/i
 /** type/subtype of RFC 2045 section 5.1 with parameters; the parts of a multipart would have to come from somewhere. */
 const mediaType = /^(?!multipart\/)[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;[ -~]*)?$/i
 
@@ -30,6 +29,7 @@ export function invalidities(request: EmailRequested, recordTimeMs: number): str
   checkAddresses(request, problems)
   checkContent(request, problems)
   checkHeaders(request.headers, problems)
+  checkUnsubscribe(request, problems)
   for (const attachment of request.attachments) checkAttachment(attachment, problems)
   checkTimes(request, recordTimeMs, problems)
   return problems.length > problemsMax
@@ -89,6 +89,16 @@ function checkHeaders(headers: EmailRequested['headers'], problems: string[]): v
         `headers: the value of ${quoted(name)} contains line breaks or control characters`,
       )
     }
+  }
+}
+
+function checkUnsubscribe({ unsubscribe, headers }: EmailRequested, problems: string[]): void {
+  if (unsubscribe === null) return
+  const problem = unsubscribeProblem(unsubscribe)
+  if (problem !== null) problems.push(`unsubscribe: ${problem}`)
+  const twice = Object.keys(headers).find(isUnsubscribeHeader)
+  if (twice !== undefined) {
+    problems.push(`headers: ${quoted(twice)} stands beside unsubscribe, which makes it: keep one`)
   }
 }
 

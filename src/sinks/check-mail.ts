@@ -1,9 +1,12 @@
 import type { MailRequest } from './mail-request.ts'
+import { ownedHeader } from './owned-header.ts'
+import { isUnsubscribeHeader, unsubscribeProblem } from './unsubscribe-headers.ts'
 
 const controls = /[\x00-\x1f\x7f\u2028\u2029]/ // oxlint-disable-line no-control-regex
+const bareAddress = /^[^<>]+@[^@<>\s]+$/
+/** A header is folded where JavaScript sees white space, and a line may go on with nothing but a space or a tab. */
+const oddSpace = /[^\S ]/
 const headerName = /^[\x21-\x39\x3b-\x7e]{1,76}$/
-const ownHeaders =
-  /^(from|sender|to|cc|bcc|subject|date|message-id|return-path|mime-.*|content-.*)$/i
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;[\x20-\x7e]*)?$/
 
 /**
@@ -16,15 +19,21 @@ export function checkMail(request: MailRequest, from: string): string | null {
   const addresses = [from, ...request.to, ...request.cc, ...request.bcc]
   if (request.replyTo !== null) addresses.push(request.replyTo)
   const badAddress = addresses.find(
-    address => controls.test(address) || !/^[^<>]+@[^@<>\s]+$/.test(address),
+    address => oddSpace.test(address) || controls.test(address) || !bareAddress.test(address),
   )
   if (badAddress !== undefined) return 'an address is not valid'
   if (controls.test(request.subject)) return 'the subject holds control characters'
   for (const [name, value] of Object.entries(request.headers)) {
     if (!headerName.test(name)) return 'a header name is not valid'
-    if (ownHeaders.test(name)) return `the header ${name} belongs to the message`
+    if (ownedHeader.test(name)) return `the header ${name} belongs to the message`
     if (controls.test(value.replaceAll('\t', ' ')))
       return `the header ${name} holds control characters`
+  }
+  if (request.unsubscribe) {
+    const problem = unsubscribeProblem(request.unsubscribe)
+    if (problem !== null) return `unsubscribe: ${problem}`
+    const twice = Object.keys(request.headers).find(isUnsubscribeHeader)
+    if (twice !== undefined) return `the header ${twice} stands beside unsubscribe`
   }
   for (const { filename, contentType } of request.attachments) {
     if (controls.test(filename)) return 'a file name holds control characters'

@@ -2,11 +2,20 @@ import { isAscii } from 'node:buffer'
 import { StreamsError } from '../errors.ts'
 import { checkMail } from './check-mail.ts'
 import type { ComposedMail, MailEncoder } from './composed-mail.ts'
+import type { DkimKeys } from './dkim-keys.ts'
+import { dkimSign } from './dkim-sign.ts'
 import { sha256Hex } from './sha256-hex.ts'
 import { needsSmtpUtf8 } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import { messageId, requestDigest } from './message-id.ts'
 import { mimeTreeEncoder } from './mime-tree-encoder.ts'
+
+/** How a request becomes bytes, beside what it says itself. */
+export interface MailMaking {
+  readonly encode?: MailEncoder
+  /** Nobody signs without. */
+  readonly dkim?: DkimKeys
+}
 
 /**
  * Composes the message: a pure function of its arguments, so that every try of a request, by any owner, is byte-equal.
@@ -16,7 +25,7 @@ export async function composeMail(
   request: MailRequest,
   firstSeenMs: number,
   fromDefault: string,
-  encode: MailEncoder = mimeTreeEncoder,
+  { encode = mimeTreeEncoder, dkim }: MailMaking = {},
 ): Promise<ComposedMail> {
   const from = request.from ?? fromDefault
   const wrong = checkMail(request, from)
@@ -29,7 +38,8 @@ export async function composeMail(
     boundary: requestDigest(source, requestId, firstSeenMs).slice(0, 26),
     date: new Date(firstSeenMs),
   }
-  const bytes = await encode(request, identity)
+  const encoded = await encode(request, identity)
+  const bytes = await dkimSign(encoded, dkim?.signersOf(from, firstSeenMs) ?? [])
   const visible = [from, ...request.to, ...request.cc]
   if (request.replyTo !== null) visible.push(request.replyTo)
   return {

@@ -1,6 +1,7 @@
 import MailComposer from 'nodemailer/lib/mail-composer'
 import type { MailIdentity } from './composed-mail.ts'
 import type { MailAttachment, MailRequest } from './mail-request.ts'
+import { headersToUnsubscribe } from './unsubscribe-headers.ts'
 
 /** Encodes with nodemailer's MailComposer alone: for every shape there is, at some 300 µs of CPU a mail. */
 export function mailComposerEncoder(request: MailRequest, identity: MailIdentity): Promise<Buffer> {
@@ -15,7 +16,7 @@ export function mailComposer(
   request: MailRequest,
   identity: MailIdentity,
 ): ReturnType<MailComposer['compile']> {
-  const { text, html, replyTo } = request
+  const { text, html, replyTo, unsubscribe = null } = request
   const composer = new MailComposer({
     from: bare(identity.from),
     to: request.to.map(bare),
@@ -26,7 +27,10 @@ export function mailComposer(
     date: identity.date,
     ...(text === null ? {} : { text: crlf(text) }),
     ...(html === null ? {} : { html: crlf(html) }),
-    headers: Object.entries(request.headers).map(([key, value]) => ({ key, value })),
+    headers: [
+      ...Object.entries(request.headers),
+      ...(unsubscribe === null ? [] : headersToUnsubscribe(unsubscribe)),
+    ].map(([key, value]) => ({ key, value })),
     attachments: request.attachments.map(attachment),
     baseBoundary: identity.boundary,
     newline: 'win',

@@ -4,6 +4,15 @@ export interface MailAttachment {
   readonly content: Buffer
 }
 
+/** How whoever gets the mail asks for no more; at least one of `url` and `mailto`. */
+export interface MailUnsubscribe {
+  readonly url: string | null
+  /** An address, which may be followed by `?subject=…` (RFC 6068). */
+  readonly mailto: string | null
+  /** The URL takes a POST as an order to unsubscribe (RFC 8058). */
+  readonly oneClick: boolean
+}
+
 /** Everything that makes a mail, and the pair that names the request: its Message-ID follows from them. Addresses are bare (RFC 5321 Mailbox). */
 export interface MailRequest {
   readonly source: string
@@ -20,4 +29,6 @@ export interface MailRequest {
   readonly html: string | null
   readonly headers: Readonly<Record<string, string>>
   readonly attachments: readonly MailAttachment[]
+  /** Makes List-Unsubscribe and List-Unsubscribe-Post. @default null */
+  readonly unsubscribe?: MailUnsubscribe | null
 }

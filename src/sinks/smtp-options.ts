@@ -1,6 +1,8 @@
 import { systemClock, type Clock } from '../clock.ts'
 import { StreamsError } from '../errors.ts'
 import { silentLogger, type Logger } from '../log.ts'
+import type { DkimOptions } from './dkim-key.ts'
+import { DkimKeys } from './dkim-keys.ts'
 import { type Idempotency, isIdempotencyHeader } from './idempotency.ts'
 import { resolveAuth, type ResolvedAuth, type SmtpAuthOptions } from './smtp-auth.ts'
 import { resolveTls, type ResolvedTls, type SmtpTlsOptions } from './smtp-tls.ts'
@@ -12,6 +14,8 @@ export interface SmtpSinkOptions {
   readonly url: string
   /** The sender of requests that name none: a bare address. */
   readonly from: string
+  /** Keys that sign mail, by the domain of its sender. @default nothing is signed */
+  readonly dkim?: DkimOptions
   /** Connections to the relay, 1 to 1000: tries that may be under way at once. @default 20 */
   readonly connectionsMax?: number
   /** Who logs in, and how. @default as the URL says, or nobody */
@@ -47,11 +51,12 @@ export interface SmtpSinkOptions {
 }
 
 export type ResolvedSmtpOptions = Required<
-  Omit<SmtpSinkOptions, 'url' | 'clientName' | 'auth' | 'tls' | 'idempotency'>
+  Omit<SmtpSinkOptions, 'url' | 'clientName' | 'auth' | 'tls' | 'dkim' | 'idempotency'>
 > & {
   readonly endpoint: SmtpEndpoint
   readonly auth: ResolvedAuth | null
   readonly tls: ResolvedTls
+  readonly dkim: DkimKeys
   readonly idempotency: Idempotency | null
   readonly clientName: string | null
 }
@@ -76,7 +81,7 @@ const defaults = Object.freeze({
 
 /** Copies, fills in and checks. Throws CONFIGURATION_INVALID. */
 export function resolveSmtpOptions(options: SmtpSinkOptions): ResolvedSmtpOptions {
-  const { url, auth = {}, tls = {}, ...rest } = options
+  const { url, auth = {}, tls = {}, dkim = {}, ...rest } = options
   const endpoint = parseSmtpUrl(url)
   const resolved = {
     ...defaults,
@@ -84,6 +89,7 @@ export function resolveSmtpOptions(options: SmtpSinkOptions): ResolvedSmtpOption
     endpoint,
     auth: resolveAuth(auth, endpoint.credentials),
     tls: resolveTls(tls, endpoint.secure),
+    dkim: new DkimKeys(dkim),
   }
   inRange('connectionsMax', resolved.connectionsMax, 1000)
   inRange('recipientsMax', resolved.recipientsMax, 10_000)

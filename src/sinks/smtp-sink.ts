@@ -1,4 +1,4 @@
-import { describeError } from '../errors.ts'
+import { describeError, StreamsError } from '../errors.ts'
 import {
   failedAttempt,
   joinLists,
@@ -8,6 +8,7 @@ import {
 } from './attempt-outcome.ts'
 import { composeMail } from './compose-mail.ts'
 import type { ComposedMail } from './composed-mail.ts'
+import { EncodingThread } from './encoding-thread.ts'
 import { HeldSend, type HeldEnvelope, type SendEnvelope, type SendFailure } from './held-send.ts'
 import { idempotencyKey } from './idempotency.ts'
 import { envelopeAddress } from './mail-address.ts'
@@ -33,6 +34,7 @@ export class SmtpSink implements Sink<MailRequest> {
   readonly #pool: SmtpPool
   readonly #table: ReplyTable
   readonly #limit: RecipientLimit
+  readonly #encoding = new EncodingThread()
   readonly #sends = new Set<HeldSend>()
 
   /** Throws CONFIGURATION_INVALID. Connects to nothing yet. */
@@ -50,8 +52,15 @@ export class SmtpSink implements Sink<MailRequest> {
   ): Promise<PreparedAttempt | FailedAttempt> {
     let mail: ComposedMail
     try {
-      mail = await composeMail(this.#own(attempt.request), attempt.firstSeenMs, this.#options.from)
+      const { from, dkim } = this.#options
+      const { encode } = this.#encoding
+      const request = this.#own(attempt.request)
+      mail = await composeMail(request, attempt.firstSeenMs, from, { dkim, encode })
     } catch (error) {
+      const undecodable = error instanceof StreamsError && error.code === 'RECORD_UNDECODABLE'
+      if (!undecodable) {
+        return this.#failed(this.#messageId(attempt), oneLine(describeError(error)), none, false)
+      }
       // Validation lets no such request through, and no later try could make it a mail.
       const reply = oneLine(`554 5.6.0 ${describeError(error)}`)
       const refused = attempt.targets.map(target => ({ target, reply }))
@@ -64,7 +73,7 @@ export class SmtpSink implements Sink<MailRequest> {
 
   async close(): Promise<void> {
     for (const send of this.#sends) send.destroy('the sink was closed')
-    await this.#pool.close()
+    await Promise.all([this.#pool.close(), this.#encoding.close()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {

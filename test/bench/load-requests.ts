@@ -57,6 +57,7 @@ export function requestRecord(
     html: null,
     headers: {},
     attachments: [],
+    unsubscribe: null,
     priority,
     notBefore: null,
     expiresAt: null,

@@ -1,9 +1,16 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { resolveConfiguration } from '../../src/cli/configuration.ts'
-import { type ConfiguredRelay, configuredRelays } from '../../src/cli/open-relays.ts'
+import { type ConfiguredRelay, configuredRelays, openRouter } from '../../src/cli/open-relays.ts'
+import { silentLogger } from '../../src/log.ts'
+import { MetricRegistry } from '../../src/metrics.ts'
+import { seededRandom } from '../../src/random.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { attemptOf, noSignal } from '../sinks/mail-fixture.ts'
+import { ScriptedSmtpServer } from '../support/smtp/scripted-smtp-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailonce-relays-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -62,6 +69,38 @@ relays:
     formerly: new Set(['10.0.0.1:25']),
     idempotency: { header: 'Resend-Idempotency-Key', ttlMs: 23 * 3_600_000 },
   })
+})
+
+test('each of several relays signs, whatever else it adds', async () => {
+  await using plain = await ScriptedSmtpServer.start()
+  await using keyed = await ScriptedSmtpServer.start()
+  const relays = await relaysOf(`
+relays:
+  plain: { url: '${plain.url}' }
+  keyed: { url: '${keyed.url}', tags: [keyed], idempotency: { header: X-Key, ttl: 1h } }
+`)
+  const privateKey = generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString()
+  await using router = openRouter(relays, {
+    from: 'default@example.org',
+    dkim: { 'example.org': [{ selector: 's', privateKey }] },
+    replyRules: [],
+    clock: new ManualClock(),
+    random: seededRandom(1),
+    log: silentLogger,
+    metrics: new MetricRegistry(),
+  })
+
+  for (const headers of [{}, { 'X-Mailonce-Tag': 'keyed' }]) {
+    const result = await router.prepare(attemptOf({ headers }), noSignal)
+    if (result.kind === 'failed') throw new Error(result.reply)
+    await result.perform(() => true)
+  }
+
+  const signature = /^DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed\/relaxed; d=example\.org;/m
+  const mails = [plain, keyed].map(({ accepted }) => accepted.map(({ data }) => data))
+  expect(mails).toEqual([[expect.stringMatching(signature)], [expect.stringMatching(signature)]])
 })
 
 describe('refused at the start', () => {

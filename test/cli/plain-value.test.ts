@@ -33,6 +33,7 @@ test('fills in what may be left out', () => {
     html: null,
     headers: {},
     attachments: [],
+    unsubscribe: null,
     priority: 'NORMAL',
     notBefore: null,
     expiresAt: null,

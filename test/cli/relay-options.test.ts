@@ -5,6 +5,10 @@ import { afterAll, expect, test } from 'vitest'
 import { resolveConfiguration } from '../../src/cli/configuration.ts'
 import { relayOfSmtp, relayOptions, relayShapes } from '../../src/cli/relay-options.ts'
 import { object } from '../../src/cli/structure.ts'
+import { SmtpSink } from '../../src/sinks/smtp-sink.ts'
+import { failed, prepared } from '../sinks/mail-fixture.ts'
+import { ScriptedSmtpServer } from '../support/smtp/scripted-smtp-server.ts'
+import { reply } from '../support/smtp/smtp-script.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailonce-relay-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -122,4 +126,22 @@ test('a relay in a section with several has the same keys', async () => {
     insecureAuth: true,
     recipientsMax: 50,
   })
+})
+
+test('what is configured is what the relay meets', async () => {
+  await using relay = await ScriptedSmtpServer.start({
+    ehlo: ['AUTH PLAIN LOGIN'],
+    auth: reply('334 VXNlcm5hbWU6'),
+    authResponse: line => reply(line === 'bWU=' ? '334 UGFzc3dvcmQ6' : '235 2.7.0 welcome'),
+  })
+  const login = 'username: me, password: x, auth-mechanism: LOGIN'
+  const from = 'a@example.org'
+
+  await using clear = new SmtpSink({ ...(await relayOf(`url: "${relay.url}", ${login}`)), from })
+  await (await prepared(clear)).perform(() => true)
+  const strict = await relayOf(`url: "${relay.url}", tls: required`)
+  await using required = new SmtpSink({ ...strict, from })
+
+  expect(relay.commands).toContain('AUTH LOGIN')
+  expect((await failed(required)).reply).toContain('certificate')
 })

@@ -31,6 +31,9 @@ test('every flag has its field', async () => {
     'in-doubt': ['resend'],
     'callback-context': ['order=7', 'empty='],
     'callback-url': ['https://x/'],
+    'unsubscribe-url': ['https://x/u'],
+    'unsubscribe-mailto': ['u@x'],
+    'unsubscribe-one-click': [],
   }
 
   expect(await plainFromFlags(new Map(Object.entries(flags)))).toEqual({
@@ -51,6 +54,7 @@ test('every flag has its field', async () => {
     expiresAt: '1900000000000',
     inDoubt: 'RESEND',
     callback: { context: { order: '7', empty: '' }, url: 'https://x/' },
+    unsubscribe: { url: 'https://x/u', mailto: 'u@x', oneClick: true },
   })
 })
 

@@ -17,6 +17,10 @@ test.each<{ what: string; change: Partial<EmailRequested> }>([
   { what: 'html', change: { html: '<p>Another</p>' } },
   { what: 'headers', change: { headers: { 'X-Campaign': '1' } } },
   { what: 'attachments', change: { attachments: [attachment] } },
+  {
+    what: 'unsubscribe',
+    change: { unsubscribe: { url: 'https://example.org/', mailto: null, oneClick: false } },
+  },
 ])('$what makes the mail', ({ change }) => {
   expect(contentHash(emailRequested(change))).not.toEqual(contentHash(emailRequested()))
 })
@@ -85,4 +89,16 @@ test('a mail of any size has a hash of its own', () => {
   const hashes = requests.map(attachments => contentHash(emailRequested({ attachments })))
 
   expect(new Set(hashes).size).toBe(4)
+})
+
+test('a field of a later version counts behind the rest, with its name, and only when it is set', () => {
+  const without = Buffer.from(encodeContent(emailRequested()))
+  const unsubscribe = { url: 'u', mailto: null, oneClick: true }
+
+  const later = Buffer.concat([
+    Buffer.from([22]),
+    Buffer.from('unsubscribe'),
+    Buffer.from([2, 2, 0x75, 0, 1]), // the second branch of url and its one byte, no mailto, true
+  ])
+  expect(encodeContent(emailRequested({ unsubscribe }))).toEqual(Buffer.concat([without, later]))
 })

@@ -122,7 +122,7 @@ const contract: Readonly<Record<SchemaTopic, { name: string; fields: string; def
     'email.requested': {
       name: 'EmailRequested',
       fields:
-        'requestId source to cc bcc from replyTo subject text html headers attachments priority notBefore expiresAt inDoubt callback requestedAt',
+        'requestId source to cc bcc from replyTo subject text html headers attachments unsubscribe priority notBefore expiresAt inDoubt callback requestedAt',
       defaults: {
         cc: [],
         bcc: [],
@@ -132,6 +132,7 @@ const contract: Readonly<Record<SchemaTopic, { name: string; fields: string; def
         html: null,
         headers: {},
         attachments: [],
+        unsubscribe: null,
         priority: 'NORMAL',
         notBefore: null,
         expiresAt: null,
@@ -142,7 +143,7 @@ const contract: Readonly<Record<SchemaTopic, { name: string; fields: string; def
     'email.dedup': {
       name: 'EmailRequested',
       fields:
-        'requestId source to cc bcc from replyTo subject text html headers attachments priority notBefore expiresAt inDoubt callback requestedAt',
+        'requestId source to cc bcc from replyTo subject text html headers attachments unsubscribe priority notBefore expiresAt inDoubt callback requestedAt',
       defaults: {
         cc: [],
         bcc: [],
@@ -152,6 +153,7 @@ const contract: Readonly<Record<SchemaTopic, { name: string; fields: string; def
         html: null,
         headers: {},
         attachments: [],
+        unsubscribe: null,
         priority: 'NORMAL',
         notBefore: null,
         expiresAt: null,

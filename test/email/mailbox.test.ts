@@ -73,6 +73,7 @@ test.each([
   'a\u00a0b@example.org',
   'a\u0085b@example.org',
   'a\u2028b@example.org',
+  'a\ufeffb@example.org',
   `${longLocal}l@example.org`,
   `${'ö'.repeat(33)}@example.org`,
   `a@${longLabel}d.org`,

@@ -135,6 +135,7 @@ test('folds long headers, and no line is longer than 998 octets', async () => {
 test.each<{ rule: string; change: Partial<MailRequest> }>([
   { rule: 'a line break in the subject', change: { subject: 'a\r\nBcc: x@example.com' } },
   { rule: 'a line break in an address', change: { to: ['a@example.com\r\nX: y'] } },
+  { rule: 'what folding takes for a space', change: { to: ['a\ufeffBcc: b@example.com'] } },
   { rule: 'an angle bracket in an address', change: { replyTo: 'a<b@example.com' } },
   { rule: 'a line break in a header value', change: { headers: { 'X-A': 'a\nBcc: b' } } },
   { rule: 'a null in a header value', change: { headers: { 'X-A': 'a\0' } } },

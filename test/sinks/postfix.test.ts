@@ -229,6 +229,26 @@ describe.skipIf(postfixMissing !== null)(`Postfix (${postfixMissing ?? 'a real o
       Buffer.from('änn@bücher.example').toString('latin1'),
     )
   })
+
+  test('an accepted mail that finds nobody comes back as a DSN, to its sender', async () => {
+    await using sink = sinkTo('plain')
+    const linesBefore = postfix.log.length
+
+    const attempt = await prepared(
+      sink,
+      attemptOf({ requestId: 'bounced', to: ['bounced@example.com'] }),
+    )
+    const outcome = await attempt.perform(() => true)
+    await postfix.untilLog(/to=<sender@example\.org>.*status=sent/, { from: linesBefore })
+
+    expect(outcome.kind).toBe('done')
+    const notices = (await postfix.mails()).filter(({ message }) =>
+      message.includes('report-type=delivery-status'),
+    )
+    expect(notices.map(({ recipient }) => recipient)).toEqual(['sender@example.org'])
+    expect(notices[0]?.message).toContain('Final-Recipient: rfc822; bounced@example.com')
+    expect(notices[0]?.message).toContain(attempt.messageId)
+  })
 })
 
 const allBytes = Buffer.from(Array.from({ length: 1024 }, (_, at) => at % 256))

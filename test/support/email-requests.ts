@@ -18,6 +18,7 @@ export function emailRequested(fields: Partial<EmailRequested> = {}): EmailReque
     html: null,
     headers: {},
     attachments: [],
+    unsubscribe: null,
     priority: 'NORMAL',
     notBefore: null,
     expiresAt: null,

@@ -77,7 +77,8 @@ function mainFile(directory: string, mailUser: number): string {
     `virtual_uid_maps = static:${mailUser}`,
     `virtual_gid_maps = static:${mailUser}`,
     'local_header_rewrite_clients =',
-    'transport_maps = inline:{ { bounced@example.com = error:5.1.1 no such person } }',
+    // Found out too late to be said at RCPT.
+    'transport_maps = inline:{ { bounced@example.com = nobody: } }',
     'smtpd_sender_restrictions = check_sender_access inline:{ { unwelcome@example.org = 550 5.7.1 not from you } }',
     'smtpd_recipient_restrictions = $known_recipients',
     'known_recipients = check_recipient_access inline:{ { refused@example.com = 550 5.1.1 no such person }, { deferred@example.com = 450 4.2.0 come back later } }',
@@ -113,6 +114,7 @@ function masterFile(ports: Readonly<Record<PostfixDoor, number>>): string {
     'retry unix - - n - - error',
     'proxymap unix - - n - - proxymap',
     'virtual unix - n n - - virtual',
+    'nobody unix - n n - - pipe user=nobody argv=/bin/sh -c {exit 67}',
     'postlog unix-dgram n - n - 1 postlogd',
     '',
   ].join('\n')
