@@ -77,7 +77,7 @@ const sendFlags: Readonly<Record<string, Flag>> = {
   },
   'callback-url': {
     placeholder: 'URL',
-    help: 'Asks for a callback and carries this address with it; webhooks are not called yet.',
+    help: 'Asks for a callback, and for a signed webhook to this URL beside the record in email.callback.',
   },
 }
 

@@ -20,6 +20,7 @@ import type { Configuration } from './configuration.ts'
 import { dkimOptions } from './dkim-options.ts'
 import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
+import { createLaterTopics } from './later-topics.ts'
 import { type ConfiguredRelay, configuredRelays, openRouter } from './open-relays.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
@@ -32,6 +33,7 @@ import {
   showStaging,
   stagingSink,
   stagingText,
+  stagingWebhooks,
 } from './staging.ts'
 import { webhookSinkOptions } from './webhook-section.ts'
 
@@ -130,12 +132,8 @@ export class Processor {
     const instanceId =
       configuration.instanceId ??
       (await stateDirectory.remember('instance-id', () => random.uuid()))
-    log.info({
-      event: 'starting',
-      instanceId,
-      kafka: kafka.bootstrapBrokers,
-      relay: relays.map(({ display }) => display).join(', '),
-    })
+    const relay = relays.map(({ display }) => display).join(', ')
+    log.info({ event: 'starting', instanceId, kafka: kafka.bootstrapBrokers, relay })
     this.#tellStaging()
     const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
     const processingMarks = resources.use(
@@ -145,7 +143,8 @@ export class Processor {
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
     const sink = resources.use(this.#mailSink(relays, dkim))
-    const webhookSink = resources.use(new WebhookSink({ ...webhookOptions, clock }))
+    const webhookSink = new WebhookSink({ ...webhookOptions, clock })
+    const webhooks = resources.use(stagingWebhooks(webhookSink, configuration))
     const cluster = resources.use(connectKafka(kafka))
     const topology = emailTopology({
       serdes,
@@ -156,7 +155,7 @@ export class Processor {
       limits: configuration.limits.traffic,
       outboxLimit: configuration.limits.outbox,
       webhooks: {
-        sink: webhookSink,
+        sink: webhooks,
         retryDelaysMs: configuration.webhooks.retry,
         hostConnections: configuration.webhooks.hostConnections,
       },
@@ -209,16 +208,18 @@ export class Processor {
   }
 
   #settings(cluster: KafkaCluster, applicationId: string): Partial<StreamsSettings> {
-    const { configuration, acceptLostState, takeOver, clock } = this.#options
+    const { configuration, acceptLostState, takeOver, clock, log } = this.#options
     const { staticMembership, sessionTimeout, standbys } = configuration
-    const mayStart = (signal: AbortSignal): Promise<void> =>
-      refuseSecondDeployment({ cluster, applicationId, clock, signal })
+    const mayStart = async (signal: AbortSignal): Promise<void> => {
+      if (!takeOver) await refuseSecondDeployment({ cluster, applicationId, clock, signal })
+      await createLaterTopics(cluster.admin, configuration.dedupWindow, log)
+    }
     return {
       staticMembership,
       standbys,
       acceptLostState,
       createTopicsHint: 'make them with mailonce topics create',
-      ...(takeOver ? {} : { mayStart }),
+      mayStart,
       ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
       ...(this.#advertisedHttp === undefined ? {} : { advertisedHttp: this.#advertisedHttp }),
     }

@@ -5,6 +5,7 @@ import { DryRunSink } from '../sinks/dry-run-sink.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import { RedirectSink } from '../sinks/redirect-sink.ts'
 import type { Sink } from '../sinks/sink.ts'
+import type { WebhookRequest } from '../sinks/webhook-request.ts'
 import type { Configuration } from './configuration.ts'
 
 type StagingSettings = Pick<Configuration, 'applicationId' | 'dryRun' | 'redirectTo'>
@@ -56,7 +57,15 @@ export function stagingSink(
   log: Logger,
 ): Sink<MailRequest> {
   const redirected = redirectTo === undefined ? sink : new RedirectSink(sink, redirectTo, log)
-  return dryRun ? new DryRunSink(redirected) : redirected
+  return dryRun ? new DryRunSink(redirected, 'the final dot') : redirected
+}
+
+/** A dry run calls nobody either. */
+export function stagingWebhooks(
+  sink: Sink<WebhookRequest>,
+  { dryRun }: StagingSettings,
+): Sink<WebhookRequest> {
+  return dryRun ? new DryRunSink(sink, 'the request') : sink
 }
 
 function invalid(message: string): StreamsError {

@@ -11,9 +11,12 @@ export function isDryRunReply(reply: string): boolean {
 export class DryRunSink<Request> implements Sink<Request> {
   readonly concurrencyMax: number
   readonly #inner: Sink<Request>
+  readonly #lastStep: string
 
-  constructor(inner: Sink<Request>) {
+  /** `lastStep` names what is not done, for the reply. */
+  constructor(inner: Sink<Request>, lastStep: string) {
     this.#inner = inner
+    this.#lastStep = lastStep
     this.concurrencyMax = inner.concurrencyMax
   }
 
@@ -27,7 +30,7 @@ export class DryRunSink<Request> implements Sink<Request> {
     const perform = (mayPerform: () => boolean): Promise<Outcome> => {
       const isInTime = mayPerform()
       result.abandon()
-      const reply = `${prefix}${relay} took everything up to the final dot, which was not sent`
+      const reply = `${prefix}${relay} took everything up to ${this.#lastStep}, which was not sent`
       return Promise.resolve(
         isInTime ? { kind: 'refused', reply } : { kind: 'abandoned', reply: 'its time has passed' },
       )

@@ -5,7 +5,11 @@ import {
   refuseTakeOver,
   showStaging,
   stagingText,
+  stagingWebhooks,
 } from '../../src/cli/staging.ts'
+
+import { attemptAt, prepared, sinkTo } from '../sinks/webhook-fixture.ts'
+import { ScriptedReceiver } from '../support/webhooks/scripted-receiver.ts'
 
 const real = { applicationId: 'shop', dryRun: false, redirectTo: undefined }
 const dryRun = { ...real, dryRun: true }
@@ -52,4 +56,17 @@ test.each([
   showStaging(registry, settings)
   const shown = [...registry.render().matchAll(/^mailonce_staging\{mode="(.*)"\} 1$/gm)]
   expect(shown.map(([, mode]) => mode)).toEqual(modes)
+})
+
+test.each([
+  { of: 'a dry run', settings: dryRun, requests: 0, reply: /^dry run: .* the request, which/ },
+  { of: 'who sends', settings: real, requests: 1, reply: /^HTTP 204$/ },
+])('webhooks of $of: $requests', async ({ settings, requests, reply }) => {
+  await using receiver = await ScriptedReceiver.start()
+  await using sink = stagingWebhooks(sinkTo(), settings)
+
+  const outcome = await (await prepared(sink, attemptAt(receiver.url))).perform(() => true)
+
+  expect(outcome.reply).toMatch(reply)
+  expect(receiver.requests).toHaveLength(requests)
 })

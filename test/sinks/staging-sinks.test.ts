@@ -20,7 +20,7 @@ async function prepared(
 describe('a dry run', () => {
   test('does everything but the final dot, and says so', async () => {
     await using relay = await ScriptedSmtpServer.start()
-    await using sink = new DryRunSink(sinkOf(relay))
+    await using sink = new DryRunSink(sinkOf(relay), 'the final dot')
 
     const attempt = await prepared(sink, attemptOf({ text: 'the body' }))
     const outcome = await attempt.perform(() => true)
@@ -38,7 +38,7 @@ describe('a dry run', () => {
 
   test('tells what the relay says before the dot as it is', async () => {
     await using relay = await ScriptedSmtpServer.start({ rcpt: reply('550 5.1.1 nobody') })
-    await using sink = new DryRunSink(sinkOf(relay))
+    await using sink = new DryRunSink(sinkOf(relay), 'the final dot')
 
     const result = await sink.prepare(attemptOf(), noSignal)
 
@@ -47,7 +47,7 @@ describe('a dry run', () => {
 
   test('that comes too late was not made', async () => {
     await using relay = await ScriptedSmtpServer.start()
-    await using sink = new DryRunSink(sinkOf(relay))
+    await using sink = new DryRunSink(sinkOf(relay), 'the final dot')
 
     const attempt = await prepared(sink, attemptOf())
 
@@ -105,7 +105,7 @@ describe('a redirection', () => {
   test('of a dry run sends nothing to nobody', async () => {
     await using relay = await ScriptedSmtpServer.start()
     const redirect = new RedirectSink(sinkOf(relay), 'team@example.org', silentLogger)
-    await using sink = new DryRunSink(redirect)
+    await using sink = new DryRunSink(redirect, 'the final dot')
 
     const attempt = await prepared(sink, attemptOf(recipients))
     const outcome = await attempt.perform(() => true)
