@@ -178,7 +178,7 @@ export class RelaySink implements Sink<MailRequest> {
   /** The dot leaves at once; half of what a dead process had written never left its machine. */
   #dot(mail: DottedMail): Promise<Outcome> {
     const { relay, random, schedule, onDot, note } = this.#world
-    const at = { identity: mail.identity, address: mail.site.address }
+    const at = { messageId: mail.messageId, address: mail.site.address }
     onDot(this.#process, mail, relay.memory.dotted(at))
     return new Promise(resolve => {
       const giveUp = this.#process.clock.schedule(silenceMaxMs, () => {

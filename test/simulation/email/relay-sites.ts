@@ -9,7 +9,8 @@ export interface RelaySite {
 
 /** A final dot that was written at a site. */
 export interface DotAt {
-  readonly identity: string
+  /** Names the request and its life: another one may have its identity after the window. */
+  readonly messageId: string
   readonly address: string
 }
 
@@ -35,15 +36,15 @@ export class SiteMemory {
 
   /** Returns another site that has a dot of this request whose answer nobody has heard, if there is one. */
   dotted(dot: DotAt): string | undefined {
-    const open = this.#unanswered.get(dot.identity) ?? new Set()
+    const open = this.#unanswered.get(dot.messageId) ?? new Set()
     const elsewhere = [...open].find(each => each.address !== dot.address)
-    this.#unanswered.set(dot.identity, open.add(dot))
+    this.#unanswered.set(dot.messageId, open.add(dot))
     return elsewhere?.address
   }
 
   /** Whoever wrote the dot has read the answer to it. */
   answered(dot: DotAt): void {
-    this.#unanswered.get(dot.identity)?.delete(dot)
+    this.#unanswered.get(dot.messageId)?.delete(dot)
   }
 }
 
