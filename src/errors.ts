@@ -39,6 +39,7 @@ const recoveries = {
   WEBHOOK_UNDELIVERED: 'skip', // every retry of a webhook was used up
   WEBHOOK_REFUSED: 'skip', // a webhook that no retry would deliver: its URL, its address, no key, 410
   HTTP_ADDRESS_UNUSABLE: 'stop', // the address of probes and metrics is taken
+  LMTP_ADDRESS_UNUSABLE: 'stop', // the address at which reports are taken is taken
   REQUEST_INVALID: 'stop', // `send` was given what is no request
   REQUEST_UNKNOWN: 'stop', // no store and no dead letter has what a person asks about
   DECISION_REFUSED: 'stop', // a person wants what the state of a request does not allow

@@ -8,6 +8,7 @@ import type { Idempotency } from '../sinks/idempotency.ts'
 import { asciiDomain } from '../sinks/mail-address.ts'
 import type { Relay } from '../sinks/relay.ts'
 import { RelayRouter } from '../sinks/relay-router.ts'
+import type { SmtpSinkOptions } from '../sinks/smtp-options.ts'
 import { SmtpSink } from '../sinks/smtp-sink.ts'
 import { parseSmtpUrl } from '../sinks/smtp-url.ts'
 import type { Configuration } from './configuration.ts'
@@ -71,6 +72,8 @@ export interface RouterParts {
   /** Whichever relay takes a mail, it is signed alike. */
   readonly dkim: DkimOptions
   readonly replyRules: Configuration['retryClasses']
+  /** Names mails in the reports about them: see SmtpSinkOptions. */
+  readonly envelopeIdOf?: NonNullable<SmtpSinkOptions['envelopeIdOf']>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -79,7 +82,7 @@ export interface RouterParts {
 
 /** Closing the router closes the sinks. */
 export function openRouter(relays: readonly ConfiguredRelay[], parts: RouterParts): RelayRouter {
-  const { dkim, replyRules, ...shared } = parts
+  const { dkim, replyRules, envelopeIdOf, ...shared } = parts
   const { from, clock, log } = shared
   const opened = relays.map(({ options, connections: connectionsMax, idempotency, ...relay }) => ({
     ...relay,
@@ -91,7 +94,8 @@ export function openRouter(relays: readonly ConfiguredRelay[], parts: RouterPart
       replyRules,
       clock,
       log,
-      ...(idempotency === undefined ? {} : { idempotency }),
+      ...(idempotency && { idempotency }),
+      ...(envelopeIdOf && { envelopeIdOf }),
     }),
   }))
   return new RelayRouter({ relays: opened, ...shared })

@@ -11,17 +11,24 @@ import type { KafkaCluster } from '../runtime/ports.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
-import type { DkimOptions } from '../sinks/dkim-key.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { openStateDirectory } from '../state/state-directory.ts'
+import { bounceSettings } from './bounce-settings.ts'
+import { BouncePublisher } from './bounce-publisher.ts'
 import type { Configuration } from './configuration.ts'
 import { dkimOptions } from './dkim-options.ts'
 import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { createLaterTopics } from './later-topics.ts'
-import { type ConfiguredRelay, configuredRelays, openRouter } from './open-relays.ts'
+import { startLmtpListener } from './lmtp-listener.ts'
+import {
+  type ConfiguredRelay,
+  configuredRelays,
+  openRouter,
+  type RouterParts,
+} from './open-relays.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
 import { probeBrokers, probeRelay } from './probes.ts'
@@ -121,6 +128,7 @@ export class Processor {
     const webhookOptions = await webhookSinkOptions(configuration.webhooks)
     const dkim = await dkimOptions(configuration.dkim)
     const kafka = await kafkaOptions(configuration, clock, log)
+    const { envelopeIdOf, bounces } = await bounceSettings(configuration)
     const stateDirectory = resources.use(
       await openStateDirectory({
         path: configuration.stateDir,
@@ -132,9 +140,7 @@ export class Processor {
     const instanceId =
       configuration.instanceId ??
       (await stateDirectory.remember('instance-id', () => random.uuid()))
-    const relay = relays.map(({ display }) => display).join(', ')
-    log.info({ event: 'starting', instanceId, kafka: kafka.bootstrapBrokers, relay })
-    this.#tellStaging()
+    this.#tellStart(instanceId, kafka.bootstrapBrokers, relays)
     const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
     const processingMarks = resources.use(
       new FileProcessingMarks(stateDirectory.path('processing')),
@@ -142,10 +148,11 @@ export class Processor {
     this.#probe(relays)
     const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
     if (serdes === undefined) return
-    const sink = resources.use(this.#mailSink(relays, dkim))
+    const sink = resources.use(this.#mailSink(relays, { dkim, envelopeIdOf }))
     const webhookSink = new WebhookSink({ ...webhookOptions, clock })
     const webhooks = resources.use(stagingWebhooks(webhookSink, configuration))
     const cluster = resources.use(connectKafka(kafka))
+    await this.#takeReports(cluster, `${applicationId}-${instanceId}-lmtp`, resources)
     const topology = emailTopology({
       serdes,
       sink,
@@ -159,6 +166,7 @@ export class Processor {
         retryDelaysMs: configuration.webhooks.retry,
         hostConnections: configuration.webhooks.hostConnections,
       },
+      ...(bounces && { bounces }),
     })
     const streams = new Streams(
       topology,
@@ -192,19 +200,43 @@ export class Processor {
       )
   }
 
-  #mailSink(relays: readonly ConfiguredRelay[], dkim: DkimOptions): Sink<MailRequest> {
+  #mailSink(
+    relays: readonly ConfiguredRelay[],
+    mails: Pick<RouterParts, 'dkim' | 'envelopeIdOf'>,
+  ): Sink<MailRequest> {
     const { configuration, clock, random, log } = this.#options
     const { from, retryClasses: replyRules } = configuration
     const { registry: metrics } = this.#metrics
-    const router = openRouter(relays, { from, dkim, replyRules, clock, random, log, metrics })
-    return stagingSink(router, configuration, log)
+    const parts = { ...mails, from, replyRules, clock, random, log, metrics }
+    return stagingSink(openRouter(relays, parts), configuration, log)
   }
 
-  #tellStaging(): void {
+  #tellStart(
+    instanceId: string,
+    kafka: readonly string[],
+    relays: readonly ConfiguredRelay[],
+  ): void {
     const { configuration, log } = this.#options
+    const relay = relays.map(({ display }) => display).join(', ')
+    log.info({ event: 'starting', instanceId, kafka, relay })
     const text = stagingText(configuration)
     if (text !== undefined) log.warn({ event: 'staging' }, text)
     showStaging(this.#metrics.registry, configuration)
+  }
+
+  /** Before the instance is ready: whoever hands a report in is told to come again while it cannot be taken. */
+  async #takeReports(
+    cluster: KafkaCluster,
+    transactionalId: string,
+    resources: AsyncDisposableStack,
+  ): Promise<void> {
+    const { configuration, clock, log } = this.#options
+    const { lmtp: listen } = configuration
+    if (listen === undefined) return
+    const publisher = resources.use(new BouncePublisher({ cluster, transactionalId, clock }))
+    const publish = (message: Buffer): Promise<void> => publisher.publish(message)
+    const { address } = resources.use(await startLmtpListener({ listen, publish, log }))
+    log.info({ event: 'lmtp', address }, 'taking reports of mails that came back')
   }
 
   #settings(cluster: KafkaCluster, applicationId: string): Partial<StreamsSettings> {

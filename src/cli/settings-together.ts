@@ -4,12 +4,15 @@ import { settingNames, settings, type SettingName } from './settings.ts'
 /** Settings that exclude each other, by the places where they were given. Throws CONFIGURATION_INVALID, naming both. */
 export function checkTogether(places: ReadonlyMap<SettingName, string>): void {
   const relays = places.get('relays')
-  const single = settingNames.find(
-    name => settings[name].path.startsWith('smtp') && places.has(name),
-  )
+  const single = settingNames.find(name => isOfOneRelay(name) && places.has(name))
   if (relays === undefined || single === undefined) return
   throw new StreamsError(
     'CONFIGURATION_INVALID',
     `${places.get(single)} is about the one relay of --smtp, and ${relays} gives several: keep one of the two ways`,
   )
+}
+
+/** Reports of mails that came back are asked for at every relay, or at none. */
+function isOfOneRelay(name: SettingName): boolean {
+  return settings[name].path.startsWith('smtp') && name !== 'smtpDsn'
 }

@@ -237,6 +237,40 @@ export const settings = {
     parser: relaySection,
     help: 'Several relays in place of the smtp keys: see [delivery.md](delivery.md#relays).',
   },
+  smtpDsn: {
+    path: 'smtp.dsn',
+    parser: oneOf('failure', 'off'),
+    default: 'failure',
+    help: 'Whether a relay that offers DSN (RFC 3461) is asked to report failures under the envelope id of the mail; needs bounces.key.',
+  },
+  bouncesKey: {
+    path: 'bounces.key',
+    parser: secretText,
+    help: 'Signs envelope ids, 16 characters or more, the same for all instances. Without it no mail has one, and reports of mails that came back are not recognised.',
+  },
+  bouncesKeyFile: {
+    path: 'bounces.key-file',
+    parser: filePath('FILE'),
+    help: 'File with the key of the envelope ids.',
+  },
+  lmtp: {
+    path: 'bounces.lmtp',
+    flag: 'lmtp',
+    parser: listenAddress,
+    help: 'Where reports of mails that came back are taken by LMTP, to be written to email.bounces; port 0 takes a free one and logs it. Off without it. Nobody is asked who they are: it belongs where only your own mail servers reach it.',
+  },
+  bouncesByMessageId: {
+    path: 'bounces.by-message-id',
+    parser: onOff,
+    default: 'false',
+    help: 'Recognises reports without an envelope id by the Message-ID of the mail that they return; they suppress nobody. Costs one record more for each mail.',
+  },
+  bouncesSuppress: {
+    path: 'bounces.suppress',
+    parser: oneOf('hard', 'none'),
+    default: 'hard',
+    help: 'Whose address a report puts on the suppression list: those that are gone for good (5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, 5.2.1), or nobody.',
+  },
   instanceId: {
     path: 'instance-id',
     flag: 'instance-id',

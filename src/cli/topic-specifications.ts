@@ -41,6 +41,7 @@ export function topicSpecifications(settings: TopicSettings): readonly TopicSpec
     topic(topicNames.sent, 30 * unitsMs.d, 'CreateTime'),
     topic(topicNames.failed, 30 * unitsMs.d, 'CreateTime'),
     topic(topicNames.callback, 30 * unitsMs.d, 'CreateTime'),
+    topic(topicNames.bounces, 30 * unitsMs.d, 'CreateTime'),
     topic(topicNames.deadLetter, 90 * unitsMs.d, 'CreateTime'),
     compacted(topicNames.suppressed),
     compacted(topicNames.webhooksDisabled),

@@ -9,9 +9,12 @@ import type {
   RecordHeader,
   StreamRecord,
 } from '../topology/topology.ts'
+import { type Bounce, isHard } from './bounce.ts'
 import type { DuplicateRequest, LaterTaker } from './duplicate-request.ts'
 import { type EndReport, reportOf } from './end-report.ts'
 import { identityOf } from './identity.ts'
+import { type BounceNews, endedMail, type MailEntry, mailKey, withBounce } from './mail-entry.ts'
+import type { MailOwner } from './message-id-store.ts'
 import {
   keptBeyondWindowMs,
   type KnownEnd,
@@ -24,21 +27,43 @@ import {
   waitingKey,
 } from './outcome-store.ts'
 import { traceHeaders } from './trace-headers.ts'
-import type { Callback, CallbackOutcome, EmailCallback, EmailFailed, EmailSent } from './records.ts'
+import type {
+  Callback,
+  CallbackOutcome,
+  EmailCallback,
+  EmailFailed,
+  EmailSent,
+  EmailSuppressed,
+} from './records.ts'
+import { suppressionKey } from './suppression.ts'
 import { topicNames } from './topic-names.ts'
 import { webhookOf } from './webhook-event.ts'
 
-export type EndRecord = StreamRecord<string, EmailSent | EmailFailed | DuplicateRequest>
+export type EndRecord = StreamRecord<string, EmailSent | EmailFailed | DuplicateRequest | Bounce>
 export type CallbackRecord =
   | StreamRecord<string, EmailCallback>
   | StreamRecord<string, WebhookRequest>
+  | StreamRecord<string, EmailSuppressed>
+  | StreamRecord<string, MailOwner>
+
+/** The sinks below the callback stage. */
+export const callbackChildren = Object.freeze({
+  callbacks: 'callbacks',
+  webhooks: 'webhooks',
+  suppressions: 'suppressions',
+  messageIds: 'message-ids',
+})
 
 export interface CallbackOptions {
   readonly store: StoreDefinition<OutcomeEntry>
+  /** What is done about mails that come back; left out, nothing is remembered of them. */
+  readonly bounces?: {
+    /** Whose address is suppressed: who is gone for good, or nobody. */
+    readonly suppress: 'hard' | 'none'
+    /** Whether whose mail it is that has a Message-ID has to be known. */
+    readonly byMessageId: boolean
+  }
 }
-
-/** The sinks below the callback stage. */
-const children = Object.freeze({ callbacks: 'callbacks', webhooks: 'webhooks' })
 
 /** More duplicates than these do not wait for one end: those that come after are answered at once. */
 const waitingMax = 10_000
@@ -70,8 +95,16 @@ export function callbackProcessor(options: CallbackOptions): Processor<EndRecord
 /** The keys that a record needs. */
 export function callbackPrefetch(
   store: StoreDefinition<OutcomeEntry>,
+  bounces?: CallbackOptions['bounces'],
 ): (record: StreamRecord) => readonly PrefetchKey[] {
-  return record => [{ store, key: outcomeKey(identityOf((record as EndRecord).value)) }]
+  return record => {
+    const { value } = record as EndRecord
+    const identity = identityOf(value)
+    const outcome = { store, key: outcomeKey(identity) }
+    return bounces === undefined || 'original' in value
+      ? [outcome]
+      : [outcome, { store, key: mailKey(identity) }]
+  }
 }
 
 /** Whom a callback is for, and what made it. */
@@ -88,31 +121,34 @@ class CallbackStep {
   readonly #record: EndRecord
   readonly #context: ProcessorContext<CallbackRecord>
   readonly #store: KeyValueStore<OutcomeEntry>
+  readonly #bounces: CallbackOptions['bounces']
   readonly #identity: string
   #outcome: Outcome
 
   constructor(
     record: EndRecord,
     context: ProcessorContext<CallbackRecord>,
-    { store }: CallbackOptions,
+    { store, bounces }: CallbackOptions,
   ) {
     this.#record = record
     this.#context = context
     this.#store = context.store(store)
+    this.#bounces = bounces
     this.#identity = identityOf(record.value)
     const entry = this.#store.get(outcomeKey(this.#identity))
     this.#outcome = entry?.kind === 'outcome' ? entry : nothingKnown
   }
 
-  take(value: EmailSent | EmailFailed | DuplicateRequest): void {
+  take(value: EndRecord['value']): void {
     if ('original' in value) this.#takeDuplicate(value)
-    else this.#takeEnd(reportOf(value))
+    else if ('diagnostic' in value) this.#takeBounce(value)
+    else this.#takeEnd(reportOf(value), value)
     const touchedMs = Math.max(this.#outcome.touchedMs, this.#record.timestampMs)
     this.#store.put(outcomeKey(this.#identity), { ...this.#outcome, touchedMs })
   }
 
-  #takeEnd(report: EndReport): void {
-    const { callback } = this.#record.value
+  #takeEnd(report: EndReport, value: EmailSent | EmailFailed): void {
+    const { callback } = value
     if (callback !== null) {
       this.#call(report.outcome, report.detail, report.end, {
         ...this.#ownCause(),
@@ -128,6 +164,91 @@ class CallbackStep {
     }
     this.#outcome = { ...this.#outcome, end: report.end }
     this.#answerWaiting(report.end)
+    if (this.#bounces !== undefined) this.#noteMail(value)
+  }
+
+  /** What came back before its end was known is told now. */
+  #noteMail(value: EmailSent | EmailFailed): void {
+    const before = this.#mail()
+    const mail = endedMail(before, value, this.#record.timestampMs)
+    if (mail === undefined) return
+    if (this.#bounces?.byMessageId) this.#tellMessageId(mail)
+    this.#store.put(mailKey(this.#identity), { ...mail, waiting: [] })
+    for (const bounce of mail.waiting) this.#noteBounce(bounce)
+  }
+
+  #tellMessageId({ messageId }: MailEntry): void {
+    const { source, requestId } = this.#record.value
+    const { timestampMs: endedAtMs, headers } = this.#record
+    this.#context.forward(
+      {
+        key: messageId ?? '',
+        value: { kind: 'mail', source, requestId, endedAtMs },
+        timestampMs: endedAtMs,
+        headers: traceHeaders(headers, () => this.#identity),
+      },
+      callbackChildren.messageIds,
+    )
+  }
+
+  #takeBounce(bounce: Bounce): void {
+    const news = this.#noteBounce(bounce)
+    if (news !== 'foreign') return
+    const { requestId } = bounce
+    throw new StreamsError(
+      'RECORD_UNDECODABLE',
+      `a report about ${bounce.recipient}, who is no recipient of ${requestId}`,
+    )
+  }
+
+  #noteBounce(bounce: Bounce): BounceNews {
+    const { entry, news } = withBounce(this.#mail(), bounce, this.#record.timestampMs)
+    this.#store.put(mailKey(this.#identity), entry)
+    const hasNews = news === 'new' || news === 'signed'
+    if (hasNews && this.#bounces?.suppress === 'hard' && bounce.signed && isHard(bounce))
+      this.#suppress(bounce)
+    if (news === 'new') this.#tellBounce(bounce, entry)
+    return news
+  }
+
+  #tellBounce({ recipient, status, diagnostic, reported }: Bounce, entry: MailEntry): void {
+    this.#context.count('mails_bounced')
+    if (entry.callback === null) return
+    const detail = `${status} ${recipient}${diagnostic === '' ? '' : `: ${diagnostic}`}`
+    const atMs = reported.timestampMs
+    this.#call(
+      'BOUNCED',
+      detail,
+      { messageId: entry.messageId, atMs },
+      {
+        // One report may be about several recipients, and each has a callback of its own.
+        topic: `${topicNames.bounces} ${recipient}`,
+        place: reported,
+        timestampMs: atMs,
+        callback: entry.callback,
+        headers: this.#record.headers,
+      },
+    )
+  }
+
+  #suppress({ recipient, status, diagnostic, reported }: Bounce): void {
+    const at = reported.timestampMs
+    const detail = `${status} ${diagnostic}`.trim()
+    const source = this.#context.applicationId
+    this.#context.forward(
+      {
+        key: suppressionKey(recipient),
+        value: { address: recipient, reason: 'HARD_BOUNCE', detail, source, at },
+        timestampMs: at,
+        headers: traceHeaders(this.#record.headers, () => this.#identity),
+      },
+      callbackChildren.suppressions,
+    )
+  }
+
+  #mail(): MailEntry | undefined {
+    const entry = this.#store.get(mailKey(this.#identity))
+    return entry?.kind === 'mail' ? entry : undefined
   }
 
   #takeDuplicate(duplicate: DuplicateRequest): void {
@@ -243,9 +364,9 @@ class CallbackStep {
     }
     const headers = traceHeaders(cause.headers, () => eventId)
     const record = { key: requestId, timestampMs: atMs, headers }
-    this.#context.forward({ ...record, value }, children.callbacks)
+    this.#context.forward({ ...record, value }, callbackChildren.callbacks)
     if (url !== null)
-      this.#context.forward({ ...record, value: webhookOf(value, url) }, children.webhooks)
+      this.#context.forward({ ...record, value: webhookOf(value, url) }, callbackChildren.webhooks)
   }
 }
 

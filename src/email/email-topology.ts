@@ -6,11 +6,15 @@ import type { Sink } from '../sinks/sink.ts'
 import { WebhookSink } from '../sinks/webhook-sink.ts'
 import { TopologyBuilder } from '../topology/builder.ts'
 import type { Topology } from '../topology/topology.ts'
+import { bounceProcessor } from './bounce-processor.ts'
 import { callbackPrefetch, callbackProcessor } from './callback-processor.ts'
 import { dedupPrefetch, dedupProcessor } from './dedup-processor.ts'
 import { dedupStore } from './dedup-store.ts'
+import { messageIdPrefetch, messageIdProcessor } from './message-id-processor.ts'
+import { messageIdStore } from './message-id-store.ts'
 import { disabledUrls } from './disabled-urls.ts'
 import { outcomeStore } from './outcome-store.ts'
+import type { EnvelopeIds } from './envelope-ids.ts'
 import { sendEffect } from './send-effect.ts'
 import { suppressionList, type SuppressionList } from './suppression.ts'
 import { topicNames } from './topic-names.ts'
@@ -33,6 +37,15 @@ export interface EmailTopologyOptions {
   readonly outboxLimit?: OutboxLimit
   /** Where callbacks with a URL go as well. @default nowhere: without a key each of them becomes a dead letter */
   readonly webhooks?: WebhookOptions
+  /** How mails that come back are recognised, and what is done about them; left out, they are not. */
+  readonly bounces?: {
+    /** Of the mails that the sink sends. */
+    readonly envelopeIds: EnvelopeIds
+    /** Whose address is suppressed: who is gone for good, or nobody. */
+    readonly suppress: 'hard' | 'none'
+    /** Whether a report without an envelope id of ours is recognised by the Message-ID of the mail. */
+    readonly byMessageId: boolean
+  }
 }
 
 const noWebhooks: WebhookOptions = Object.freeze({
@@ -42,13 +55,11 @@ const noWebhooks: WebhookOptions = Object.freeze({
 
 /** The flagship: every accepted request is mailed once, and everybody who asked is told how it ended. See docs/design.md. */
 export function emailTopology(options: EmailTopologyOptions): Topology {
-  const { dedupWindowMs: windowMs } = options
+  const { dedupWindowMs: windowMs, bounces } = options
   const topics = emailTopics(options.serdes, windowMs)
-  const seen = dedupStore(windowMs)
-  const outcomes = outcomeStore(windowMs)
+  const { seen, outbox, outcomes, messageIds } = storesOf(windowMs)
   const suppressed = suppressionList(topics.suppressed)
   const send = sendEffectOf(options, suppressed)
-  const outbox = outboxStore('outbox', windowMs)
   const disabled = disabledUrls(topics.webhooksDisabled)
   const webhook = webhookEffect(options.webhooks ?? noWebhooks, disabled)
   const webhooks = outboxStore('webhooks', webhook.rememberMs)
@@ -80,14 +91,17 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
     .source('sent-ends', topics.sent, { subTopology: 'callback', reread: 'skip' })
     .source('failed-ends', topics.failed, { reread: 'skip' })
     .source('repeats', topics.duplicatesRepartition, { reread: 'skip' })
+    .source('bounced', topics.bouncesRepartition, { reread: 'skip' })
     .process('callback', {
-      from: ['sent-ends', 'failed-ends', 'repeats'],
+      from: ['sent-ends', 'failed-ends', 'repeats', 'bounced'],
       stores: [outcomes],
-      prefetch: callbackPrefetch(outcomes),
-      processor: () => callbackProcessor({ store: outcomes }),
+      prefetch: callbackPrefetch(outcomes, bounces),
+      processor: () => callbackProcessor({ store: outcomes, ...(bounces && { bounces }) }),
     })
     .sink('callbacks', { from: 'callback', topic: topics.callback })
     .sink('webhooks', { from: 'callback', topic: topics.webhooksRepartition })
+    .sink('suppressions', { from: 'callback', topic: topics.suppressed })
+    .sink('message-ids', { from: 'callback', topic: topics.messageIdsRepartition })
 
     .source('webhook-requests', topics.webhooksRepartition, {
       subTopology: 'webhook',
@@ -102,8 +116,30 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
     })
     .sink('disabled', { from: 'webhook', topic: topics.webhooksDisabled })
 
+    .source('reports', topics.bounces, { subTopology: 'bounce' })
+    .process('bounce', { from: 'reports', processor: () => bounceProcessor(bounces) })
+    .sink('by-message-id', { from: 'bounce', topic: topics.messageIdsRepartition })
+    .source('mails-by-message-id', topics.messageIdsRepartition)
+    .process('recognise', {
+      from: 'mails-by-message-id',
+      stores: [messageIds],
+      prefetch: messageIdPrefetch(messageIds),
+      processor: () => messageIdProcessor(messageIds),
+    })
+    .sink('bounces', { from: ['bounce', 'recognise'], topic: topics.bouncesRepartition })
+
     .deadLetters(topicNames.deadLetter)
     .build()
+}
+
+/** Those that keep an identity for the window. */
+function storesOf(windowMs: number) {
+  return {
+    seen: dedupStore(windowMs),
+    outbox: outboxStore('outbox', windowMs),
+    outcomes: outcomeStore(windowMs),
+    messageIds: messageIdStore(windowMs),
+  }
 }
 
 function sendEffectOf(

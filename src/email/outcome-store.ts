@@ -5,6 +5,7 @@ import type { StoreDefinition } from '../state/store.ts'
 import type { RecordHeader } from '../topology/topology.ts'
 import { requestedAheadMaxMs } from './dedup-store.ts'
 import type { LaterTaker } from './duplicate-request.ts'
+import type { MailEntry } from './mail-entry.ts'
 import type { FirstPlace } from './record-headers.ts'
 import type { Callback } from './records.ts'
 
@@ -51,7 +52,7 @@ export interface WaitingPage {
   readonly duplicates: readonly WaitingDuplicate[]
 }
 
-export type OutcomeEntry = Outcome | WaitingPage
+export type OutcomeEntry = Outcome | WaitingPage | MailEntry
 
 export const outcomeKey = (identity: string): string => `o|${identity}`
 /** `page` counts from 1. */
@@ -74,6 +75,7 @@ export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
     value: outcomeEntrySerde,
     changelogConfigs: { 'cleanup.policy': 'compact' },
     expiresAtMs: (_key, entry) => {
+      if (entry.kind === 'mail') return entry.touchedMs + windowMs + keptBeyondWindowMs
       if (entry.kind === 'page' || entry.pages > 0) return undefined
       if (entry.awaited && entry.end === null) return undefined
       return entry.touchedMs + windowMs + keptBeyondWindowMs
@@ -171,15 +173,20 @@ const pageType = avro.Type.forSchema(
 const firstOutcomeTag = 1
 const pageTag = 2
 const outcomeTag = 3
+/** JSON: a newer release may have added fields. */
+const mailTag = 16
 
 /** One byte that says which, then Avro. */
 export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
-  serialize: (entry: OutcomeEntry) =>
-    entry.kind === 'outcome'
-      ? Buffer.concat([Buffer.from([outcomeTag]), outcomeType.toBuffer(entry)])
-      : Buffer.concat([Buffer.from([pageTag]), pageType.toBuffer(entry.duplicates)]),
+  serialize: (entry: OutcomeEntry) => {
+    if (entry.kind === 'outcome')
+      return Buffer.concat([Buffer.from([outcomeTag]), outcomeType.toBuffer(entry)])
+    return entry.kind === 'page'
+      ? Buffer.concat([Buffer.from([pageTag]), pageType.toBuffer(entry.duplicates)])
+      : Buffer.concat([Buffer.from([mailTag]), Buffer.from(JSON.stringify(entry))])
+  },
   deserialize: (bytes: Buffer): OutcomeEntry => {
     const body = bytes.subarray(1)
     if (bytes[0] === outcomeTag) {
@@ -192,6 +199,7 @@ export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
     if (bytes[0] === pageTag) {
       return { kind: 'page', duplicates: pageType.fromBuffer(body) as WaitingDuplicate[] }
     }
+    if (bytes[0] === mailTag) return JSON.parse(body.toString('utf8')) as MailEntry
     throw new StreamsError(
       'STORE_UNREADABLE',
       `an outcome of the unknown kind ${bytes[0]}: a newer release wrote this store; run that one`,

@@ -7,5 +7,6 @@ export const topicNames = Object.freeze({
   callback: 'email.callback',
   suppressed: 'email.suppressed',
   webhooksDisabled: 'email.webhooks-disabled',
+  bounces: 'email.bounces',
   deadLetter: 'email.dead-letter',
 })

@@ -2,9 +2,12 @@ import { type EffectCommand, effectCommandSerde } from '../effects/outbox.ts'
 import { bytesSerde, type Serde, utf8Serde } from '../serde.ts'
 import { topic } from '../topology/topic.ts'
 import type { Topic } from '../topology/topology.ts'
+import { type Bounce, bounceSerde } from './bounce.ts'
+import { type BounceReport, bounceReportSerde } from './bounce-report.ts'
 import { type DisabledUrl, disabledUrlSerde } from './disabled-urls.ts'
 import { type DuplicateRequest, duplicateRequestSerde } from './duplicate-request.ts'
 import type { WebhookRequest } from '../sinks/webhook-request.ts'
+import { type MessageIdRecord, messageIdRecordSerde } from './message-id-store.ts'
 import type {
   EmailCallback,
   EmailFailed,
@@ -32,6 +35,12 @@ export interface EmailTopics {
   readonly sent: Topic<string, EmailSent>
   readonly failed: Topic<string, EmailFailed>
   readonly callback: Topic<string, EmailCallback>
+  /** Whole messages, as they came. */
+  readonly bounces: Topic<Buffer | null, BounceReport>
+  /** Owners of mails, and reports that look for them, by Message-ID. */
+  readonly messageIdsRepartition: Topic<string, MessageIdRecord>
+  /** Who did not get his mail, on the way to the request's own partition. */
+  readonly bouncesRepartition: Topic<string, Bounce>
   /** By `suppressionKey`. */
   readonly suppressed: Topic<string, EmailSuppressed>
   /** Requests that were not written to the partition of their request id, on their way there. */
@@ -71,6 +80,16 @@ export function emailTopics(serdes: EmailSerdes, windowMs: number): EmailTopics 
     sent: topic(topicNames.sent, { key, value: serdes.sent }),
     failed: topic(topicNames.failed, { key, value: serdes.failed }),
     callback: topic(topicNames.callback, { key, value: serdes.callback }),
+    bounces: topic<Buffer | null, BounceReport>(topicNames.bounces, {
+      key: anyKeySerde,
+      value: bounceReportSerde(),
+    }),
+    messageIdsRepartition: topic('message-ids-repartition', {
+      key,
+      value: messageIdRecordSerde,
+      internal,
+    }),
+    bouncesRepartition: topic('bounces-repartition', { key, value: bounceSerde, internal }),
     suppressed: topic(topicNames.suppressed, { key, value: serdes.suppressed }),
     requestsRepartition: topic('requests-repartition', { key, value: serdes.requested, internal }),
     duplicatesRepartition: topic('duplicates-repartition', {

@@ -46,6 +46,8 @@ export interface SendEnvelope {
   readonly eightBit: boolean
   /** Header lines of this relay alone, before all others: they depend on whom it has accepted. ASCII. */
   readonly firstLines?: (accepted: readonly string[]) => string
+  /** Names the mail in reports about it, for a relay that offers DSN (RFC 3461). */
+  readonly envelopeId: string | null
 }
 
 /** envelope → body → held → dot → ended; every phase may go straight to ended. */
@@ -69,7 +71,13 @@ export class HeldSend {
   readonly #prepared = Promise.withResolvers<HeldEnvelope | SendFailure>()
   readonly #lost = Promise.withResolvers<string>()
   readonly #outcome = Promise.withResolvers<Outcome>()
-  readonly #sending: { from: string; to: string[]; size: number; use8BitMime: boolean } & {
+  readonly #sending: {
+    from: string
+    to: string[]
+    size: number
+    use8BitMime: boolean
+    dsn?: { envid: string; ret: 'HDRS'; notify: 'FAILURE' }
+  } & {
     accepted?: string[]
     rejectedErrors?: (SessionError & { readonly recipient?: string })[]
   }
@@ -103,10 +111,16 @@ export class HeldSend {
     this.#release = context.release
     this.#refusalOfDot = context.refusalOfDot
     this.lost = this.#lost.promise
-    const { from, to, bytes, eightBit, firstLines = () => '' } = envelope
+    const { from, to, bytes, eightBit, firstLines = () => '', envelopeId } = envelope
     this.#firstLines = firstLines
-    const size = bytes.length + firstLines(to).length
-    this.#sending = { from, to: [...to], size, use8BitMime: eightBit }
+    this.#sending = {
+      from,
+      to: [...to],
+      size: bytes.length + firstLines(to).length,
+      use8BitMime: eightBit,
+      // The headers are enough to recognise the mail; who sent it has its text.
+      ...(envelopeId && { dsn: { envid: envelopeId, ret: 'HDRS', notify: 'FAILURE' } }),
+    }
   }
 
   /** Sends envelope and body, and stops before the dot. Never rejects. */

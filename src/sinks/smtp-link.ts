@@ -14,7 +14,11 @@ interface Internals {
   readonly _supportedExtensions: readonly string[]
   readonly _supportedAuth: readonly string[]
   readonly _maxAllowedSize: number
+  readonly _envelope: { readonly dsn?: { orcpt?: string | null } }
+  readonly _sendRcpt: SendRcpt
 }
+
+type SendRcpt = (this: SMTPConnection, recipient: string, callback: unknown) => void
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
@@ -46,6 +50,7 @@ export class SmtpLink {
       socketCloseTimeout: 0,
       ...(clientName === null ? {} : { name: clientName }),
     })
+    this.#nameOriginalRecipients()
     // Without a listener a 421 greeting kills the process.
     this.connection.on('error', (error: SessionError) => this.#end(describeError(error), error))
     // The callback of a pending send comes after this event, and it knows the reply.
@@ -62,9 +67,21 @@ export class SmtpLink {
     return _socket
   }
 
-  offers(extension: 'SMTPUTF8' | '8BITMIME'): boolean {
+  offers(extension: 'SMTPUTF8' | '8BITMIME' | 'DSN'): boolean {
     const { _supportedExtensions: supported } = this.#internals
     return supported.includes(extension)
+  }
+
+  /** nodemailer has one original recipient for all of a mail: each is named with his own (RFC 3461 section 4.2). */
+  #nameOriginalRecipients(): void {
+    const internals = this.#internals
+    const { _sendRcpt: sendRcpt } = internals
+    const namesRecipient = (recipient: string, callback: unknown): void => {
+      const { _envelope: envelope } = internals
+      if (envelope.dsn) envelope.dsn.orcpt = originalRecipient(recipient)
+      sendRcpt.call(this.connection, recipient, callback)
+    }
+    Object.assign(internals, { _sendRcpt: namesRecipient })
   }
 
   /** The relay's SIZE limit in bytes (RFC 1870), 0 for none. */
@@ -132,4 +149,9 @@ export function describeSessionError(error: SessionError): string {
   return error.response === undefined
     ? oneLine(describeError(error))
     : parseReply(error.response).line
+}
+
+/** Null for what needs SMTPUTF8: its type (RFC 6533) has an encoding of its own, and the final recipient stands in every report. */
+function originalRecipient(recipient: string): string | null {
+  return /^\p{ASCII}+$/u.test(recipient) ? `rfc822;${recipient}` : null
 }

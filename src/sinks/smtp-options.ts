@@ -4,6 +4,7 @@ import { silentLogger, type Logger } from '../log.ts'
 import type { DkimOptions } from './dkim-key.ts'
 import { DkimKeys } from './dkim-keys.ts'
 import { type Idempotency, isIdempotencyHeader } from './idempotency.ts'
+import type { MailRequest } from './mail-request.ts'
 import { resolveAuth, type ResolvedAuth, type SmtpAuthOptions } from './smtp-auth.ts'
 import { resolveTls, type ResolvedTls, type SmtpTlsOptions } from './smtp-tls.ts'
 import type { ReplyRule } from './reply-rule.ts'
@@ -46,6 +47,11 @@ export interface SmtpSinkOptions {
   readonly mailsPerConnectionMax?: number
   /** Declares that the relay recognises repetitions. @default none */
   readonly idempotency?: Idempotency
+  /**
+   * Names a mail in the reports about it, as text without spaces of at most 100 characters; null for one without a name. A relay that
+   * offers DSN (RFC 3461) is asked to report failures under it. @default no mail has one
+   */
+  readonly envelopeIdOf?: (request: MailRequest) => string | null
   readonly clock?: Clock
   readonly log?: Logger
 }
@@ -75,6 +81,7 @@ const defaults = Object.freeze({
   dotTimeoutMs: 600_000,
   idleTimeoutMs: 30_000,
   mailsPerConnectionMax: 100,
+  envelopeIdOf: () => null,
   clock: systemClock,
   log: silentLogger,
 })

@@ -50,12 +50,13 @@ export class SmtpSink implements Sink<MailRequest> {
     attempt: SinkAttempt<MailRequest>,
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
-    let mail: ComposedMail
+    let mail: NamedMail
     try {
-      const { from, dkim } = this.#options
+      const { from, dkim, envelopeIdOf } = this.#options
       const { encode } = this.#encoding
       const request = this.#own(attempt.request)
-      mail = await composeMail(request, attempt.firstSeenMs, from, { dkim, encode })
+      const composed = await composeMail(request, attempt.firstSeenMs, from, { dkim, encode })
+      mail = { ...composed, envelopeId: envelopeIdOf(attempt.request) }
     } catch (error) {
       const undecodable = error instanceof StreamsError && error.code === 'RECORD_UNDECODABLE'
       if (!undecodable) {
@@ -82,7 +83,7 @@ export class SmtpSink implements Sink<MailRequest> {
 
   async #tryFresh(
     attempt: SinkAttempt<MailRequest>,
-    mail: ComposedMail,
+    mail: NamedMail,
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
     const second = await this.#try(attempt, mail, signal, true)
@@ -91,13 +92,13 @@ export class SmtpSink implements Sink<MailRequest> {
 
   async #try(
     attempt: SinkAttempt<MailRequest>,
-    mail: ComposedMail,
+    mail: NamedMail,
     signal: AbortSignal,
     fresh: boolean,
   ): Promise<PreparedAttempt | FailedAttempt | 'stale'> {
     const { endpoint, log } = this.#options
     const { targets } = attempt
-    const { messageId: id, bytes, eightBit } = mail
+    const { messageId: id, bytes, eightBit, envelopeId } = mail
     const lent = await this.#pool
       .acquire(signal, fresh)
       .catch((error: unknown) => describeError(error))
@@ -123,7 +124,7 @@ export class SmtpSink implements Sink<MailRequest> {
     const to = [...recipients.keys()].slice(0, this.#limit.current)
     const firstLines = this.#firstLines(attempt, targetsOf)
     const from = envelopeAddress(mail.from)
-    const send = this.#start(link, { from, to, bytes, eightBit, firstLines })
+    const send = this.#start(link, { from, to, bytes, eightBit, firstLines, envelopeId })
     const result = await untilHeld(send, signal)
     if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
     if (signal.aborted || this.#pool.closed) return this.#stopped(id)
@@ -218,6 +219,9 @@ export class SmtpSink implements Sink<MailRequest> {
     return messageId(source, requestId, firstSeenMs, from ?? this.#options.from)
   }
 }
+
+/** A mail, and what it is called in reports about it. */
+type NamedMail = ComposedMail & { readonly envelopeId: string | null }
 
 const none: TargetLists = Object.freeze({ refused: [], deferred: [] })
 

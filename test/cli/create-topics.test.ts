@@ -90,6 +90,7 @@ test('creates the topics of the contract with their settings', async () => {
     ['email.sent', 6, undefined, 30, 'CreateTime', 'delete'],
     ['email.failed', 6, undefined, 30, 'CreateTime', 'delete'],
     ['email.callback', 6, undefined, 30, 'CreateTime', 'delete'],
+    ['email.bounces', 6, undefined, 30, 'CreateTime', 'delete'],
     ['email.dead-letter', 6, undefined, 90, 'CreateTime', 'delete'],
     ['email.suppressed', 6, undefined, -1 / dayMs, 'CreateTime', 'compact'],
     ['email.webhooks-disabled', 6, undefined, -1 / dayMs, 'CreateTime', 'compact'],

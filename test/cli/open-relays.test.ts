@@ -9,7 +9,7 @@ import { silentLogger } from '../../src/log.ts'
 import { MetricRegistry } from '../../src/metrics.ts'
 import { seededRandom } from '../../src/random.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
-import { attemptOf, noSignal } from '../sinks/mail-fixture.ts'
+import { attemptOf, noSignal, prepared } from '../sinks/mail-fixture.ts'
 import { ScriptedSmtpServer } from '../support/smtp/scripted-smtp-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailonce-relays-'))
@@ -101,6 +101,38 @@ relays:
   const signature = /^DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed\/relaxed; d=example\.org;/m
   const mails = [plain, keyed].map(({ accepted }) => accepted.map(({ data }) => data))
   expect(mails).toEqual([[expect.stringMatching(signature)], [expect.stringMatching(signature)]])
+})
+
+test('every relay that offers DSN is told the envelope id, and smtp.dsn is about all of them', async () => {
+  await using first = await ScriptedSmtpServer.start({ ehlo: ['DSN'] })
+  await using second = await ScriptedSmtpServer.start({ ehlo: ['DSN'] })
+  const relays = await relaysOf(`
+smtp: { dsn: failure }
+relays:
+  one: { url: '${first.url}' }
+  two: { url: '${second.url}', sender-domains: [shop.example] }
+`)
+  await using router = openRouter(relays, {
+    from: 'mailonce@example.org',
+    dkim: {},
+    replyRules: [],
+    envelopeIdOf: ({ requestId }) => `id-of-${requestId}`,
+    clock: new ManualClock(),
+    random: seededRandom(1),
+    log: silentLogger,
+    metrics: new MetricRegistry(),
+  })
+
+  for (const from of ['a@example.org', 'b@shop.example'])
+    (await prepared(router, attemptOf({ from }))).abandon()
+
+  const said = [first, second].map(({ sessions }) =>
+    sessions.flatMap(({ commands }) => commands.filter(line => line.startsWith('MAIL'))),
+  )
+  expect(said).toEqual([
+    ['MAIL FROM:<a@example.org> RET=HDRS ENVID=id-of-r-1'],
+    ['MAIL FROM:<b@shop.example> RET=HDRS ENVID=id-of-r-1'],
+  ])
 })
 
 describe('refused at the start', () => {

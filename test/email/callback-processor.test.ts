@@ -354,3 +354,13 @@ test('the key that a record needs is declared', () => {
 
   expect(callbackPrefetch(store)(record)).toEqual([{ store, key: 'o|billing\0r-1' }])
 })
+
+test('where mails that come back are looked for, so is what is known of the mail', () => {
+  const { store } = new CallbackStage()
+  const record = { key: 'r-1', value: emailSent({ callback }), timestampMs: 0, headers: [] }
+
+  expect(callbackPrefetch(store, { suppress: 'hard', byMessageId: false })(record)).toEqual([
+    { store, key: 'o|billing\0r-1' },
+    { store, key: 'm|billing\0r-1' },
+  ])
+})

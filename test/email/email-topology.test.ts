@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { bounceChildren } from '../../src/email/bounce-processor.ts'
+import { callbackChildren } from '../../src/email/callback-processor.ts'
 import { dedupChildren } from '../../src/email/dedup-processor.ts'
 import { emailTopology } from '../../src/email/email-topology.ts'
 import { type SchemaTopic, schemaText, schemaTopics, subjectOf } from '../../src/email/schemas.ts'
@@ -17,19 +19,20 @@ const topologyOf = (dedupWindowMs: number) =>
   })
 const topology = topologyOf(7 * dayMs)
 
-test('four sub-topologies, each cut at a topic, each with a store of its own', () => {
-  const parts = topology.subTopologies.map(({ name, sources, stores }) => ({
+const partsOfTopology = () =>
+  topology.subTopologies.map(({ name, sources, stores }) => ({
     name,
     reads: sources.map(each => each.topic.name),
     stores: stores.map(each => each.name),
   }))
 
-  expect(parts).toEqual([
+test('four sub-topologies, each cut at a topic, each with a store of its own', () => {
+  expect(partsOfTopology().slice(0, 4)).toEqual([
     { name: 'dedup', reads: ['email.requested', 'requests-repartition'], stores: ['dedup'] },
     { name: 'send', reads: ['email.dedup', 'send-commands'], stores: ['outbox'] },
     {
       name: 'callback',
-      reads: ['email.sent', 'email.failed', 'duplicates-repartition'],
+      reads: ['email.sent', 'email.failed', 'duplicates-repartition', 'bounces-repartition'],
       stores: ['outcomes'],
     },
     {
@@ -45,19 +48,34 @@ test('four sub-topologies, each cut at a topic, each with a store of its own', (
   expect(topology.deadLetterTopic).toBe('email.dead-letter')
 })
 
-test('only the dedup stage reads again what it has read: it answers by itself', () => {
-  const reread = topology.nodes.flatMap(node => (node.kind === 'source' ? [node.reread] : []))
+test('a fifth reads reports, and shares nothing with the others', () => {
+  expect(partsOfTopology().slice(4)).toEqual([
+    {
+      name: 'bounce',
+      reads: ['email.bounces', 'message-ids-repartition'],
+      stores: ['message-ids'],
+    },
+  ])
+})
+
+test('only who answers by itself reads again what it has read', () => {
+  const reread = topology.nodes.flatMap(node =>
+    node.kind === 'source' ? [[node.name, node.reread]] : [],
+  )
 
   expect(reread).toEqual([
-    'process',
-    'process',
-    'skip',
-    'skip',
-    'skip',
-    'skip',
-    'skip',
-    'skip',
-    'skip',
+    ['requests', 'process'],
+    ['rerouted', 'process'],
+    ['mails', 'skip'],
+    ['commands', 'skip'],
+    ['sent-ends', 'skip'],
+    ['failed-ends', 'skip'],
+    ['repeats', 'skip'],
+    ['bounced', 'skip'],
+    ['webhook-requests', 'skip'],
+    ['webhook-commands', 'skip'],
+    ['reports', 'process'],
+    ['mails-by-message-id', 'process'],
   ])
 })
 
@@ -68,6 +86,8 @@ test('every child that a stage names is a sink below it', () => {
     )
 
   expect(below('dedup').toSorted()).toEqual(Object.values(dedupChildren).toSorted())
+  expect(below('callback').toSorted()).toEqual(Object.values(callbackChildren).toSorted())
+  expect(below('bounce').toSorted()).toEqual(Object.values(bounceChildren).toSorted())
   expect(below('send').toSorted()).toEqual(Object.values(sendChildren).toSorted())
 })
 
@@ -79,6 +99,7 @@ test('stores forget as the contract says', () => {
     ['outbox', { 'cleanup.policy': 'compact', 'max.message.bytes': String(64 * 1024 * 1024) }],
     ['outcomes', { 'cleanup.policy': 'compact' }],
     ['webhooks', { 'cleanup.policy': 'compact', 'max.message.bytes': String(64 * 1024 * 1024) }],
+    ['message-ids', { 'cleanup.policy': 'compact' }],
   ])
 })
 
@@ -100,7 +121,7 @@ test.each([
       node.kind === 'source' && node.topic.internal ? [node.topic.internal.configs] : [],
     )
 
-    expect(internal).toHaveLength(5)
+    expect(internal).toHaveLength(7)
     for (const configs of internal) {
       expect(configs).toMatchObject({
         'cleanup.policy': 'delete',

@@ -1,5 +1,5 @@
 import type { MailRequest } from '../../src/sinks/mail-request.ts'
-import type { FailedAttempt, PreparedAttempt, SinkAttempt } from '../../src/sinks/sink.ts'
+import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from '../../src/sinks/sink.ts'
 import { SmtpSink } from '../../src/sinks/smtp-sink.ts'
 import type { SmtpSinkOptions } from '../../src/sinks/smtp-options.ts'
 import type { ScriptedSmtpServer } from '../support/smtp/scripted-smtp-server.ts'
@@ -47,7 +47,7 @@ export const sinkOf = (
 export const noSignal: AbortSignal = new AbortController().signal
 
 export async function prepared(
-  sink: SmtpSink,
+  sink: Sink<MailRequest>,
   attempt: SinkAttempt<MailRequest> = attemptOf(),
   signal: AbortSignal = noSignal,
 ): Promise<PreparedAttempt> {

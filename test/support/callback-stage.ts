@@ -1,7 +1,17 @@
-import { callbackProcessor, type EndRecord } from '../../src/email/callback-processor.ts'
+import type { Bounce } from '../../src/email/bounce.ts'
+import {
+  type CallbackOptions,
+  callbackProcessor,
+  type EndRecord,
+} from '../../src/email/callback-processor.ts'
 import type { DuplicateRequest } from '../../src/email/duplicate-request.ts'
 import { type OutcomeEntry, outcomeStore } from '../../src/email/outcome-store.ts'
-import type { EmailCallback, EmailFailed, EmailSent } from '../../src/email/records.ts'
+import type {
+  EmailCallback,
+  EmailFailed,
+  EmailSent,
+  EmailSuppressed,
+} from '../../src/email/records.ts'
 import type { WebhookRequest } from '../../src/sinks/webhook-request.ts'
 import type { StoreDefinition } from '../../src/state/store.ts'
 import type { StreamRecord } from '../../src/topology/topology.ts'
@@ -58,13 +68,33 @@ export function duplicateRequest(fields: Partial<DuplicateRequest> = {}): Duplic
   }
 }
 
+export function bounce(fields: Partial<Bounce> = {}): Bounce {
+  return {
+    requestId: 'r-1',
+    source: 'billing',
+    recipient: 'ada@example.org',
+    status: '5.1.1',
+    diagnostic: '550 5.1.1 nobody here',
+    reported: { partition: 1, offset: 7, timestampMs: noonMs + 60_000 },
+    signed: true,
+    ...fields,
+  }
+}
+
 /** One task of the callback stage over maps. */
 export class CallbackStage {
   readonly context = new FakeContext()
   readonly store: StoreDefinition<OutcomeEntry> = outcomeStore(windowMs)
   /** Those that have come so far. */
   readonly webhooks: StreamRecord<string, WebhookRequest>[] = []
+  /** What went to the suppression list, by key. */
+  readonly suppressions = new Map<string, EmailSuppressed>()
+  readonly #bounces: CallbackOptions['bounces']
   #nextOffset = 0
+
+  constructor(bounces?: CallbackOptions['bounces']) {
+    this.#bounces = bounces
+  }
 
   /** Processes one record and returns the callbacks it brought. */
   read(
@@ -73,26 +103,31 @@ export class CallbackStage {
   ): StreamRecord<string, EmailCallback>[] {
     const offset = place.offset ?? this.#nextOffset
     this.#nextOffset = offset + 1
-    const isSent = 'sentAt' in value
-    const isFailed = 'failedAt' in value
-    const topic = isSent
-      ? 'email.sent'
-      : isFailed
-        ? 'email.failed'
-        : 'mailonce-duplicates-repartition'
-    const timestampMs = isSent ? value.sentAt : isFailed ? value.failedAt : value.timestampMs
+    const { topic, timestampMs } = placeOf(value)
     this.context.origin = { topic, partition: 0, offset }
     this.context.streamTimeMs = Math.max(this.context.streamTimeMs, timestampMs)
     const record = { key: value.requestId, value, timestampMs, headers: place.headers ?? [] }
-    callbackProcessor({ store: this.store }).process(record, this.context)
-    const taken = this.context.take()
-    this.webhooks.push(
-      ...taken
-        .filter(each => each.to === 'webhooks')
-        .map(each => each.record as StreamRecord<string, WebhookRequest>),
-    )
-    return taken
-      .filter(each => each.to === 'callbacks')
-      .map(each => each.record as StreamRecord<string, EmailCallback>)
+    const bounces = this.#bounces
+    const options = { store: this.store, ...(bounces && { bounces }) }
+    callbackProcessor(options).process(record, this.context)
+    return this.context.take().flatMap(each => {
+      if (each.to === 'callbacks') return [each.record as StreamRecord<string, EmailCallback>]
+      if (each.to === 'webhooks')
+        this.webhooks.push(each.record as StreamRecord<string, WebhookRequest>)
+      if (each.to === 'suppressions')
+        this.suppressions.set(each.record.key as string, each.record.value as EmailSuppressed)
+      return []
+    })
   }
+}
+
+function placeOf(value: EndRecord['value']): {
+  readonly topic: string
+  readonly timestampMs: number
+} {
+  if ('sentAt' in value) return { topic: 'email.sent', timestampMs: value.sentAt }
+  if ('failedAt' in value) return { topic: 'email.failed', timestampMs: value.failedAt }
+  if ('original' in value)
+    return { topic: 'mailonce-duplicates-repartition', timestampMs: value.timestampMs }
+  return { topic: 'mailonce-bounces-repartition', timestampMs: value.reported.timestampMs }
 }

@@ -1,6 +1,6 @@
 import type { EffectEnd } from '../../src/effects/effect.ts'
 import type { EffectInput } from '../../src/effects/engine-options.ts'
-import { emailTopology } from '../../src/email/email-topology.ts'
+import { emailTopology, type EmailTopologyOptions } from '../../src/email/email-topology.ts'
 import type {
   EmailCallback,
   EmailFailed,
@@ -13,6 +13,7 @@ import { type EmailSerdes, emailTopics } from '../../src/email/topics.ts'
 import type { MailRequest } from '../../src/sinks/mail-request.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
 import { TopologyTestDriver } from '../../src/testing/topology-test-driver.ts'
+import type { Topic } from '../../src/topology/topology.ts'
 import { noonMs } from './email-requests.ts'
 import { plainAvroSerde } from './plain-avro-serde.ts'
 
@@ -38,16 +39,32 @@ export const plainSerdes: EmailSerdes = {
 /** The whole topology in memory. Mails are not sent: the test says how each ended. */
 export class EmailFlow {
   readonly topics = emailTopics(plainSerdes, flowWindowMs)
-  readonly driver = new TopologyTestDriver(
-    emailTopology({
+  #reports: Topic = this.topics.bounces
+  readonly driver: TopologyTestDriver
+
+  constructor(options: Pick<EmailTopologyOptions, 'bounces'> = {}) {
+    const topology = emailTopology({
       serdes: plainSerdes,
       sink: idleSink,
       dedupWindowMs: flowWindowMs,
       inDoubt: 'hold',
       retryDelaysMs: [],
-    }),
-    { applicationId: 'mailonce', partitions: 3, startMs: noonMs },
-  )
+      ...options,
+    })
+    const source = topology.nodes.find(each => each.kind === 'source' && each.name === 'reports')
+    if (source?.kind === 'source') this.#reports = source.topic
+    this.driver = new TopologyTestDriver(topology, {
+      applicationId: 'mailonce',
+      partitions: 3,
+      startMs: noonMs,
+    })
+  }
+
+  /** A message that came to where reports go. It is taken apart beforehand, as the runtime does. */
+  async report(value: Buffer): Promise<void> {
+    await this.#reports.value.prepare(value)
+    this.driver.pipeBytes(this.#reports, { key: null, value })
+  }
 
   /** In the partition of the request id unless another is named. */
   request(value: EmailRequested, partition?: number): void {

@@ -23,7 +23,8 @@ export function brokenCallbackPromises(
     if (sequences.some((sequence, index) => sequence !== index + 1))
       broken.push(`${nameOf(identity).requestId}: callbacks numbered ${sequences.join(', ')}`)
   }
-  const byRecord = Map.groupBy(callbacks, each => Number(each.context['number']))
+  const ofEnds = callbacks.filter(({ outcome }) => outcome !== 'BOUNCED')
+  const byRecord = Map.groupBy(ofEnds, each => Number(each.context['number']))
   for (const history of histories)
     for (const asked of history.asked) {
       const calls = byRecord.get(asked.number) ?? []

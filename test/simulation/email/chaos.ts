@@ -188,6 +188,7 @@ function compactChangelogs(world: EmailWorld): void {
     'outbox',
     'outcomes',
     'webhooks',
+    'message-ids',
     'send-positions',
     'callback-positions',
     'webhook-positions',
@@ -223,6 +224,8 @@ function everyPartition(broker: MemoryBroker): TopicPartition[] {
     `${applicationId}-send-commands`,
     `${applicationId}-webhooks-repartition`,
     `${applicationId}-webhook-commands`,
+    `${applicationId}-bounces-repartition`,
+    `${applicationId}-message-ids-repartition`,
   ]
   return topics.flatMap(topic =>
     broker.topic(topic) === undefined

@@ -1,5 +1,6 @@
 import type { Delivery } from '../../../src/effects/delivery.ts'
 import { emailTopology } from '../../../src/email/email-topology.ts'
+import { EnvelopeIds } from '../../../src/email/envelope-ids.ts'
 import type { Logger } from '../../../src/log.ts'
 import type { KafkaCluster } from '../../../src/runtime/ports.ts'
 import { Streams } from '../../../src/runtime/streams.ts'
@@ -19,6 +20,8 @@ import type { WebhookReceiver } from './webhook-receiver.ts'
 export const applicationId = 'mailonce'
 /** Few and short, so that they run out now and then. */
 export const retryDelaysMs: readonly number[] = [300, 900]
+/** Of the mails of all machines. */
+export const envelopeIds = new EnvelopeIds('a key that nobody guesses')
 const outboxChangelog = `${applicationId}-outbox-changelog`
 
 export interface MachineWorld {
@@ -90,6 +93,7 @@ export class EmailMachine {
       retryDelaysMs,
       ...limits,
       webhooks: { sink: receiver.sinkOf(process), retryDelaysMs: [500, 2000] },
+      bounces: { envelopeIds, suppress: 'none', byMessageId: true },
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,

@@ -41,9 +41,10 @@ export function postfixFiles(
   directory: string,
   ports: Readonly<Record<PostfixDoor, number>>,
   mailUser: number,
+  returnsPort: number | undefined,
 ): Readonly<Record<string, string>> {
   return {
-    'main.cf': mainFile(directory, mailUser),
+    'main.cf': mainFile(directory, mailUser, returnsPort),
     'master.cf': masterFile(ports),
     'certificate.pem': testCertificate,
     'key.pem': testPrivateKey,
@@ -57,7 +58,11 @@ export function postfixFiles(
   }
 }
 
-function mainFile(directory: string, mailUser: number): string {
+function mainFile(directory: string, mailUser: number, returnsPort: number | undefined): string {
+  const returns =
+    returnsPort === undefined
+      ? ''
+      : `, { returns@example.org = lmtp:inet:127.0.0.1:${returnsPort} }`
   return [
     'compatibility_level = 3.6',
     `queue_directory = ${directory}/queue`,
@@ -78,7 +83,11 @@ function mainFile(directory: string, mailUser: number): string {
     `virtual_gid_maps = static:${mailUser}`,
     'local_header_rewrite_clients =',
     // Found out too late to be said at RCPT.
-    'transport_maps = inline:{ { bounced@example.com = nobody: } }',
+    `transport_maps = inline:{ { bounced@example.com = nobody: }${returns} }`,
+    // Whoever is told to come again does so at once.
+    'queue_run_delay = 1s',
+    'minimal_backoff_time = 1s',
+    'maximal_backoff_time = 1s',
     'smtpd_sender_restrictions = check_sender_access inline:{ { unwelcome@example.org = 550 5.7.1 not from you } }',
     'smtpd_recipient_restrictions = $known_recipients',
     'known_recipients = check_recipient_access inline:{ { refused@example.com = 550 5.1.1 no such person }, { deferred@example.com = 450 4.2.0 come back later } }',
@@ -112,6 +121,7 @@ function masterFile(ports: Readonly<Record<PostfixDoor, number>>): string {
     'trace unix - - n - 0 bounce',
     'error unix - - n - - error',
     'retry unix - - n - - error',
+    'lmtp unix - - n - - lmtp',
     'proxymap unix - - n - - proxymap',
     'virtual unix - n n - - virtual',
     'nobody unix - n n - - pipe user=nobody argv=/bin/sh -c {exit 67}',

@@ -47,13 +47,14 @@ export class Postfix implements AsyncDisposable {
     this.#readLog()
   }
 
-  static async start(): Promise<Postfix> {
+  /** @param returnsPort Where mail for returns@example.org is handed in by LMTP. */
+  static async start({ returnsPort }: PostfixOptions = {}): Promise<Postfix> {
     const free = await freePorts(postfixDoors.length, systemRandom)
     const ports = Object.fromEntries(
       postfixDoors.map((door, at) => [door, free[at] ?? 0]),
     ) as Record<PostfixDoor, number>
     const directory = await mkdtemp(join(tmpdir(), 'mailonce-postfix-'))
-    await prepareDirectory(directory, ports)
+    await prepareDirectory(directory, ports, returnsPort)
     // A group of its own: the master stops by a signal to its whole group.
     const config = join(directory, 'config')
     const child = spawn(master, ['-c', config, '-s'], {
@@ -138,6 +139,10 @@ export class Postfix implements AsyncDisposable {
   }
 }
 
+interface PostfixOptions {
+  readonly returnsPort?: number
+}
+
 export interface DeliveredMail {
   readonly recipient: string
   /** Header and body as they reached Postfix, with its own CRLF, without what it put before them. */
@@ -157,11 +162,14 @@ const ownQueues =
 async function prepareDirectory(
   directory: string,
   ports: Readonly<Record<PostfixDoor, number>>,
+  returnsPort: number | undefined,
 ): Promise<void> {
   // Postfix's own users have to get in.
   await chmod(directory, 0o755)
   await writeFile(join(directory, 'log'), '')
-  for (const [name, text] of Object.entries(postfixFiles(directory, ports, mailUser))) {
+  for (const [name, text] of Object.entries(
+    postfixFiles(directory, ports, mailUser, returnsPort),
+  )) {
     const path = join(directory, 'config', name)
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
