@@ -3,7 +3,7 @@ import { liveThrough } from './chaos.ts'
 import { Operators } from './operators.ts'
 import { brokenPromises } from './promises.ts'
 
-const seeds = Array.from({ length: 100 }, (_, index) => index + 1)
+const seeds = Array.from({ length: 200 }, (_, index) => index + 1)
 const carriedOut = {
   cancelled: /cancelled by ann \{.*"honoured":true/,
   sent: /resolved as sent by ann \{.*"honoured":true/,

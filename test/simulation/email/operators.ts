@@ -49,7 +49,7 @@ export class Operators {
     const taken = doubted.filter(each => world.relay.timesTaken(identity, each.address) > 0)
     // One word for all of them: where it would be a lie about some, nothing is said.
     if (taken.length > 0 && taken.length < doubted.length) return
-    const kind = taken.length > 0 ? 'sent' : this.#random.next() < 0.5 ? 'fail' : 'resend'
+    const kind = taken.length > 0 ? 'sent' : this.#random.next() < 0.65 ? 'fail' : 'resend'
     const atMs = world.simulation.clock.nowMs()
     const decision = { kind, by: 'ann', why: '', atMs } as const
     const command: EffectCommand = { kind: 'resolve', identity, endedAtMs: end.failedAt, decision }
