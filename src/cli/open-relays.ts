@@ -39,6 +39,7 @@ export async function configuredRelays(
       options,
       connections: relay.connections,
       weight: relay.weight,
+      perSecond: relay.perSecond,
       senderDomains: new Set(relay.senderDomains.map(each => asciiDomain(each).toLowerCase())),
       tags: new Set(relay.tags),
       formerly: new Set(relay.formerly),
@@ -60,6 +61,8 @@ async function onlyRelay(configuration: Configuration): Promise<ConfiguredRelay>
     options,
     connections: configuration.smtpConnections,
     weight: 1,
+    // `limits.relay` is for the only one.
+    perSecond: Infinity,
     senderDomains: new Set(),
     tags: new Set(),
     formerly: new Set(),

@@ -1,5 +1,5 @@
 import { isIdempotencyHeader } from '../sinks/idempotency.ts'
-import { durationMs, textLike, unitsMs, wholeNumber } from './parsers.ts'
+import { decimalNumber, durationMs, textLike, unitsMs, wholeNumber } from './parsers.ts'
 import { relayShapes } from './relay-options.ts'
 import { listOf, mapOf, object, optional, plain, structured } from './structure.ts'
 
@@ -10,6 +10,7 @@ const relayShape = object({
   ...relayShapes,
   connections: optional(plain(wholeNumber({ min: 1, max: 1000 })), 20),
   weight: optional(plain(wholeNumber({ min: 0, max: 1000 })), 1),
+  perSecond: optional(plain(decimalNumber({ min: 0.01, max: 100_000 })), Infinity),
   senderDomains: optional(
     listOf(plain(textLike('DOMAIN', /^[^\s@*]{1,253}$/, 'a domain such as example.com')), {
       max: listMax,

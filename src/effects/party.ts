@@ -1,4 +1,4 @@
-import { Pace } from './pace.ts'
+import { Pace } from '../pace.ts'
 import type { Permit } from './permit.ts'
 import { Throttle } from './throttle.ts'
 import type { Limit } from './traffic.ts'

@@ -1,4 +1,5 @@
 import { sleep } from '../clock.ts'
+import type { EffectDefinition } from '../effects/effect.ts'
 import { describeError } from '../errors.ts'
 import type { CommittedRecordsFetcher } from './ports.ts'
 import { canRestoreAgain, restoreTask } from './restore.ts'
@@ -71,8 +72,12 @@ export class OwnedTasks {
     for (const subTopology of topology.subTopologies) {
       const owned = this.tasks.filter(each => each.subTopology === subTopology).length
       const share = Math.max(1, owned) / catalog.taskCount(subTopology)
-      for (const { kind, name } of subTopology.nodes)
-        if (kind === 'effect') slots.get(name)!.setShare(share)
+      for (const node of subTopology.nodes) {
+        if (node.kind !== 'effect') continue
+        slots.get(node.name)!.setShare(share)
+        const { sink } = node.definition as EffectDefinition
+        sink.setShare?.(share)
+      }
     }
   }
 

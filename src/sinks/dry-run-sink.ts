@@ -20,6 +20,10 @@ export class DryRunSink<Request> implements Sink<Request> {
     this.concurrencyMax = inner.concurrencyMax
   }
 
+  setShare(share: number): void {
+    this.#inner.setShare?.(share)
+  }
+
   async prepare(
     attempt: SinkAttempt<Request>,
     signal: AbortSignal,

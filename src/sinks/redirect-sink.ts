@@ -29,6 +29,10 @@ export class RedirectSink implements Sink<MailRequest> {
     this.concurrencyMax = inner.concurrencyMax
   }
 
+  setShare(share: number): void {
+    this.#inner.setShare?.(share)
+  }
+
   async prepare(
     attempt: SinkAttempt<MailRequest>,
     signal: AbortSignal,

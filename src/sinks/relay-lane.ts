@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { Pace } from '../pace.ts'
 import type { Random } from '../random.ts'
 import type { MailRequest } from './mail-request.ts'
 import type { Relay } from './relay.ts'
@@ -26,7 +27,9 @@ export class RelayLane {
   readonly circuit: RelayCircuit
   readonly #relay: Relay
   readonly #options: LaneOptions
+  readonly #pace = new Pace()
   #inFlight = 0
+  #share = 1
   /** Mean time a try takes its place, milliseconds. */
   #occupancyMs = 100
   /** When the place after those that were promised becomes free, monotonic milliseconds. */
@@ -46,14 +49,19 @@ export class RelayLane {
     return this.#options.capacity
   }
 
+  setShare(share: number): void {
+    this.#share = share
+  }
+
   /**
    * For a request that found it full: when to ask again, milliseconds from now. Those that are turned away come back one by one, as
-   * fast as places become free.
+   * fast as places become free and its rate allows.
    */
   turnAway(): number {
     const nowMs = this.#options.clock.monotonicMs()
-    const eachMs = this.#occupancyMs / this.capacity
-    this.#promisedUntilMs = Math.max(nowMs + queueMinMs, this.#promisedUntilMs + eachMs)
+    const eachMs = Math.max(this.#occupancyMs / this.capacity, 1000 / this.#perSecond)
+    const soonestMs = nowMs + Math.max(queueMinMs, this.#pace.waitMs(nowMs, this.#perSecond))
+    this.#promisedUntilMs = Math.max(soonestMs, this.#promisedUntilMs + eachMs)
     return Math.min(this.#promisedUntilMs - nowMs, queueMaxMs)
   }
 
@@ -62,7 +70,7 @@ export class RelayLane {
     attempt: SinkAttempt<MailRequest>,
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt | 'closed' | 'full'> {
-    if (this.circuit.isPassable && this.#inFlight >= this.capacity) return 'full'
+    if (this.circuit.isPassable && !this.#hasRoom) return 'full'
     const report = this.circuit.begin()
     if (report === undefined) return 'closed'
     const leave = this.#enter()
@@ -70,6 +78,8 @@ export class RelayLane {
       const result = await this.#relay.sink.prepare(attempt, signal)
       report(findingOf(result))
       if (result.kind === 'prepared') return this.#watched(result, leave)
+      // Whom nobody has asked counts for nothing.
+      if (!result.reached) this.#pace.takeBack(this.#perSecond)
       this.#options.onResult(result.unavailable ? 'unavailable' : 'failed')
       leave()
       return result
@@ -80,9 +90,19 @@ export class RelayLane {
     }
   }
 
+  get #perSecond(): number {
+    return this.#relay.perSecond * this.#share
+  }
+
+  get #hasRoom(): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    return this.#inFlight < this.capacity && this.#pace.room(nowMs, this.#perSecond) > 0
+  }
+
   #enter(): () => void {
     const { clock } = this.#options
     const enteredMs = clock.monotonicMs()
+    this.#pace.begin(enteredMs, this.#perSecond)
     let isInside = true
     this.#inFlight += 1
     return () => {

@@ -66,6 +66,10 @@ export class RelayRouter implements Sink<MailRequest> {
     return { ...(failure ?? this.#nobody(attempt)), ...this.#outlook(lanes) }
   }
 
+  setShare(share: number): void {
+    for (const lane of this.#lanes.values()) lane.setShare(share)
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#options.relays.map(({ sink }) => sink.close()))
   }

@@ -12,6 +12,8 @@ export interface Relay {
   readonly sink: Sink<MailRequest>
   /** Its share of the mails among those that may take them; 0: takes them only when no other can. */
   readonly weight: number
+  /** Mails a second of all instances together, more than 0; Infinity: no limit. */
+  readonly perSecond: number
   /** Lower case. A relay with domains or tags takes their mails, and no others. */
   readonly senderDomains: ReadonlySet<string>
   readonly tags: ReadonlySet<string>

@@ -109,6 +109,8 @@ export interface FailedAttempt extends Postponement {
 export interface Sink<Request> extends AsyncDisposable {
   /** Tries that may be under way at once, prepared ones and performed ones without an answer included. */
   readonly concurrencyMax: number
+  /** Of rates that count for all instances together, what this one may use: above 0, at most 1. Before the first call: all. */
+  setShare?(share: number): void
   /** Waits for a free connection; `signal` ends it as a failed attempt with `reached: false`. */
   prepare(
     attempt: SinkAttempt<Request>,

@@ -88,6 +88,7 @@ export function relayOf(sink: FakeRelay, change: Partial<Relay> = {}): Relay {
     address,
     sink,
     weight: 1,
+    perSecond: Infinity,
     formerly: new Set(),
     senderDomains: new Set(),
     tags: new Set(),

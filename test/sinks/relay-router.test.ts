@@ -256,3 +256,49 @@ test('without a relay that takes all mails it does not start', () => {
     /each has sender-domains or tags/,
   )
 })
+
+describe('a relay with a rate', () => {
+  const limited = (): RelayRouter =>
+    routerOf(relayOf(a, { perSecond: 2, tags: new Set(['slow']) }), relayOf(b))
+  const slow = { headers: { 'X-Mailonce-Tag': 'slow' } }
+  const sendSlow = (router: RelayRouter, requestId: string) =>
+    router.prepare(attemptOf({ requestId, ...slow }), noSignal)
+
+  test('is asked no more often, whoever goes elsewhere is not held up', async () => {
+    const router = limited()
+
+    const first = await sendSlow(router, 'r-1')
+    const second = await sendSlow(router, 'r-2')
+    const other = await send(router, 'r-3')
+    clock.advance(500)
+    const later = await sendSlow(router, 'r-2')
+
+    expect(first.kind).toBe('prepared')
+    expect(second).toMatchObject({ kind: 'failed', reached: false, unavailable: false })
+    expect((second as FailedAttempt).retryInMs).toBe(500)
+    expect(other).toMatchObject({ kind: 'prepared', relay: 'b:25' })
+    expect(later.kind).toBe('prepared')
+  })
+
+  test('gets no more than its share from one of several instances', async () => {
+    const router = limited()
+    router.setShare(0.5)
+
+    await sendSlow(router, 'r-1')
+    clock.advance(500)
+    const early = await sendSlow(router, 'r-2')
+    clock.advance(500)
+    const inTime = await sendSlow(router, 'r-2')
+
+    expect([early.kind, inTime.kind]).toEqual(['failed', 'prepared'])
+  })
+
+  test('counts nobody who did not reach it', async () => {
+    const router = limited()
+    a.mood = 'unasked'
+    await sendSlow(router, 'r-1')
+    a.mood = 'takes'
+
+    expect((await sendSlow(router, 'r-1')).kind).toBe('prepared')
+  })
+})

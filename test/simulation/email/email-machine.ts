@@ -141,6 +141,7 @@ export class EmailMachine {
       address: site.address,
       sink: new RelaySink(relayWorld, process, site),
       weight: 1,
+      perSecond: site.address.startsWith('second') ? 20 : Infinity,
       formerly: new Set<string>(),
       senderDomains: new Set<string>(),
       tags: new Set<string>(),

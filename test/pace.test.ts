@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { seededRandom } from '../../src/random.ts'
-import { Pace } from '../../src/effects/pace.ts'
+import { seededRandom } from '../src/random.ts'
+import { Pace } from '../src/pace.ts'
 
 /** Begins all that there is room for, now. */
 function beginAll(pace: Pace, nowMs: number, perSecond: number): number {
