@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-// Two lanes, as `npm test` runs them side by side: the whole product on one broker, and Kafka with its clients on others.
-const kafka = ['test/kafka/**/*.test.ts', 'test/dev/**/*.broker.test.ts']
+// Two lanes, as `npm test` runs them side by side, each with a broker of its own: the whole product in one, Kafka with its clients
+// in the other, and as much of the first as makes both take as long.
+const kafka = [
+  'test/kafka/**/*.test.ts',
+  'test/dev/**/*.broker.test.ts',
+  'test/broker/{webhooks,fairness}.test.ts',
+]
 const broker = ['test/broker/**/*.test.ts', 'test/**/*.broker.test.ts']
 const contract = ['test/contract/**/*.test.ts']
 const simulation = ['test/simulation/**/*.test.ts']
