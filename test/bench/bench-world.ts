@@ -14,6 +14,7 @@ import { connectKafka } from '../../src/kafka/connect-kafka.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { KafkaCluster } from '../../src/runtime/ports.ts'
+import { peerSchemaText } from './peers.ts'
 
 /** A fresh environment with schemas, and all topics but the first, for one scenario. */
 export interface BenchWorld extends AsyncDisposable {
@@ -53,9 +54,9 @@ export async function openBenchWorld(): Promise<BenchWorld> {
     cacheFile,
   })
   for (const topic of schemaTopics) await registry.register(subjectOf(topic), schemaText(topic))
-  const schemaId = await registry.idOf(
+  const schemaId = await registry.register(
     subjectOf(topicNames.requested),
-    schemaText(topicNames.requested),
+    peerSchemaText() ?? schemaText(topicNames.requested),
   )
   const registryUrl = environment.registryUrl
   const serdes = await openSerdes({ registryUrl, cacheFile, clock: systemClock })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -17,6 +17,12 @@ export function whyNoPeers(): string | undefined {
 }
 
 /** The sink and the limit of the SMTP side. */
+/** The schema with which the peer writes requests: an earlier version of ours. Undefined without the peers. */
+export function peerSchemaText(): string | undefined {
+  const path = join(directory, 'kafka-streams/src/main/resources/EmailRequested.avsc')
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+}
+
 export function smtpPeer(name: 'sink.mjs' | 'limit.mjs'): string {
   return join(directory, 'smtp', name)
 }
