@@ -1,5 +1,6 @@
 import type { Logger } from '../log.ts'
 import type { MailRequest } from './mail-request.ts'
+import { headersToUnsubscribe, isUnsubscribeHeader } from './unsubscribe-headers.ts'
 import type {
   FailedAttempt,
   Outcome,
@@ -9,12 +10,12 @@ import type {
   TargetReply,
 } from './sink.ts'
 
-/** Names, in the mail, who would have got it. */
-const header = 'X-Mailonce-Original-Recipients'
+/** Before the names of headers that tell what the mail would have said to those whom it was meant for. */
+const prefix = 'X-Mailonce-Original-'
 
 /**
  * Every mail goes to one address. What becomes of it there counts for all whom it was meant for, and each reply says that it was
- * redirected.
+ * redirected. The headers that unsubscribe have no effect in it.
  */
 export class RedirectSink implements Sink<MailRequest> {
   readonly concurrencyMax: number
@@ -38,8 +39,15 @@ export class RedirectSink implements Sink<MailRequest> {
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
     const { request, targets } = attempt
-    const headers = { ...request.headers, [header]: targets.join(', ') }
-    const redirected = { ...attempt, targets: [this.#address], request: { ...request, headers } }
+    const redirected = {
+      ...attempt,
+      targets: [this.#address],
+      request: {
+        ...request,
+        headers: { ...harmlessHeaders(request), [`${prefix}Recipients`]: targets.join(', ') },
+        unsubscribe: null,
+      },
+    }
     const result = await this.#inner.prepare(redirected, signal)
     const all = (replies: readonly TargetReply[]): readonly TargetReply[] =>
       replies.flatMap(each =>
@@ -69,4 +77,18 @@ export class RedirectSink implements Sink<MailRequest> {
   #marked(reply: string): string {
     return reply === '' ? '' : `${reply} (redirected to ${this.#address})`
   }
+}
+
+/**
+ * A click in the redirected mail, or a scanner's POST (RFC 8058), would unsubscribe the person whom it was meant for: under names that
+ * no mail program acts on, what stood there can still be read.
+ */
+function harmlessHeaders({ headers, unsubscribe }: MailRequest): Readonly<Record<string, string>> {
+  const all = [
+    ...Object.entries(headers),
+    ...(unsubscribe ? headersToUnsubscribe(unsubscribe) : []),
+  ]
+  return Object.fromEntries(
+    all.map(([name, value]) => [isUnsubscribeHeader(name) ? prefix + name : name, value]),
+  )
 }

@@ -102,6 +102,37 @@ describe('a redirection', () => {
     )
   })
 
+  test.each([
+    {
+      rule: 'of a request that asks for them',
+      change: {
+        unsubscribe: { url: 'https://a.test/u?id=1', mailto: 'off@a.test', oneClick: true },
+      },
+      shown: '<https://a.test/u?id=1>, <mailto:off@a.test>',
+    },
+    {
+      rule: 'among the headers of a request',
+      change: {
+        headers: {
+          'list-unsubscribe': '<https://a.test/own>',
+          'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+        },
+      },
+      shown: '<https://a.test/own>',
+    },
+  ])('unsubscribes nobody: the headers $rule have no effect', async ({ change, shown }) => {
+    await using relay = await ScriptedSmtpServer.start()
+    await using sink = new RedirectSink(sinkOf(relay), 'team@example.org', silentLogger)
+
+    const attempt = await prepared(sink, attemptOf({ ...recipients, ...change }))
+    await attempt.perform(() => true)
+
+    const mail = relay.accepted[0]?.data.replaceAll('\r\n ', ' ') ?? ''
+    expect(mail).not.toMatch(/^list-unsubscribe/im)
+    expect(mail.toLowerCase()).toContain(`x-mailonce-original-list-unsubscribe: ${shown}\r\n`)
+    expect(mail).toContain('X-Mailonce-Original-List-Unsubscribe-Post: List-Unsubscribe=One-Click')
+  })
+
   test('of a dry run sends nothing to nobody', async () => {
     await using relay = await ScriptedSmtpServer.start()
     const redirect = new RedirectSink(sinkOf(relay), 'team@example.org', silentLogger)
