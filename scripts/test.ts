@@ -2,13 +2,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
 
 // Runs every check and every test, goes on after a failure, and ends with one line: "N passed, N failed".
 
 interface Count {
-  passed: number
-  failed: number
+  readonly passed: number
+  readonly failed: number
+  /** What failed, by name: whoever sees only the end of the output sees it. */
+  readonly names: readonly string[]
 }
 
 /** The part of vitest's JSON report that is read here. */
@@ -16,8 +18,9 @@ interface VitestReport {
   readonly numPassedTests: number
   readonly numFailedTests: number
   readonly testResults: readonly {
+    readonly name: string
     readonly status: string
-    readonly assertionResults: readonly unknown[]
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
   }[]
 }
 
@@ -56,7 +59,11 @@ async function check(
 ): Promise<Count> {
   console.log(`\n— ${name}`)
   const passed = await succeeds(command, commandArguments)
-  return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+  return passed ? { passed: 1, failed: 0, names: [] } : failure(name)
+}
+
+function failure(name: string): Count {
+  return { passed: 0, failed: 1, names: [name] }
 }
 
 async function tests(
@@ -72,10 +79,10 @@ async function tests(
     const passed = await succeeds('vitest', ['run', ...selected, ...reporters], output)
     const count = countTests(JSON.parse(await readFile(report, 'utf8')) as VitestReport)
     // What belongs to no test (an unhandled rejection, a teardown that fails) still is a failure.
-    return passed || count.failed > 0 ? count : { ...count, failed: 1 }
+    if (passed || count.failed > 0) return count
+    return { ...count, failed: 1, names: [`${projects.join(', ')}: an error outside of the tests`] }
   } catch (error) {
-    console.error(`the tests left no report: ${String(error)}`)
-    return { passed: 0, failed: 1 }
+    return failure(`${projects.join(', ')} left no report: ${String(error)}`)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
@@ -83,11 +90,19 @@ async function tests(
 
 /** A file that does not load, or holds no test, counts as one failure. */
 function countTests(report: VitestReport): Count {
-  const broken = report.testResults.filter(
-    file => file.status === 'failed' && file.assertionResults.length === 0,
+  const broken = report.testResults
+    .filter(file => file.status === 'failed' && file.assertionResults.length === 0)
+    .map(file => `${relative(root, file.name)} did not load`)
+  const failed = report.testResults.flatMap(file =>
+    file.assertionResults
+      .filter(each => each.status === 'failed')
+      .map(each => `${relative(root, file.name)}: ${each.fullName}`),
   )
-  const count = { passed: report.numPassedTests, failed: report.numFailedTests + broken.length }
-  return count.passed + count.failed === 0 ? { passed: 0, failed: 1 } : count
+  const passed = report.numPassedTests
+  const count = report.numFailedTests + broken.length
+  return passed + count === 0
+    ? failure('no test was found')
+    : { passed, failed: count, names: [...broken, ...failed] }
 }
 
 const counts = [
@@ -99,10 +114,8 @@ const counts = [
   // Real servers mostly wait: two lanes of them, each one file after the other, have room on two processors.
   ...(await Promise.all([tests(['broker']), tests(['kafka'], 'held')])),
 ]
-const total: Count = { passed: 0, failed: 0 }
-for (const { passed, failed } of counts) {
-  total.passed += passed
-  total.failed += failed
-}
-console.log(`\n${total.passed} passed, ${total.failed} failed`)
-process.exitCode = total.failed === 0 ? 0 : 1
+const sum = (of: 'passed' | 'failed'): number =>
+  counts.reduce((total, count) => total + count[of], 0)
+for (const { names } of counts) for (const name of names) console.log(`failed: ${name}`)
+console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`)
+process.exitCode = sum('failed') === 0 ? 0 : 1

@@ -89,9 +89,13 @@ export class StandbyTasks {
   async close(): Promise<void> {
     this.#closing.abort()
     this.#ready()
-    for (const taskId of this.#followed.keys()) await this.#end(taskId)
     await this.#following
-    await this.#fetcher?.close()
+    if (this.#fetcher === undefined) return
+    try {
+      await this.#endAll(this.#fetcher)
+    } finally {
+      await this.#fetcher.close()
+    }
   }
 
   get #isWarm(): boolean {
@@ -138,6 +142,7 @@ export class StandbyTasks {
     return undefined
   }
 
+  /** Never rejects: nobody waits for it before the end. */
   async #followUntilClosed(fetcher: CommittedRecordsFetcher): Promise<void> {
     const { signal } = this.#closing
     fetcher.onReady(() => this.#ready())
@@ -147,7 +152,9 @@ export class StandbyTasks {
       } catch (error) {
         if (signal.aborted) return
         this.#noteFailure(error, { event: 'standbys-wait' })
-        this.#reopening = this.#endAll(fetcher)
+        this.#reopening = this.#endAll(fetcher).catch((failure: unknown) =>
+          this.#noteFailure(failure, { event: 'standbys-wait' }),
+        )
         await this.#reopening
         await sleep(this.#context.clock, retryAfterMs, signal)
       }
@@ -168,11 +175,17 @@ export class StandbyTasks {
     await sleep(clock, retryAfterMs, quiet.signal)
   }
 
-  /** Batches that were polled and not applied would leave a hole: every copy begins again where its disk is. */
+  /**
+   * Batches that were polled and not applied would leave a hole: every copy begins again where its disk is. All of them are
+   * closed before it rejects with what the first of them failed with.
+   */
   async #endAll(fetcher: CommittedRecordsFetcher): Promise<void> {
     const all = [...this.#followed.values()]
     this.#followed.clear()
-    for (const { standby, opened } of all) if (await opened) await standby.close(fetcher)
+    const failures: unknown[] = []
+    for (const { standby, opened } of all)
+      if (await opened) await standby.close(fetcher).catch((error: unknown) => failures.push(error))
+    if (failures.length > 0) throw failures[0] as Error
   }
 
   /** What passes is waited for; what does not ends the instance, as it would for a task of its own. A changelog that was cut is read from where it begins. */

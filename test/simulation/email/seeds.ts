@@ -29,8 +29,12 @@ export function testSeeds(file: 0 | 1): void {
     test(`seeds ${block[0]} to ${block.at(-1)}: every promise holds, whatever breaks`, async () => {
       const failures: string[] = []
       for (const seed of block) {
+        const unhandled: string[] = []
+        const note = (error: unknown): void => void unhandled.push(`unhandled: ${String(error)}`)
+        process.on('unhandledRejection', note)
         const world = await liveThrough(seed)
-        const broken = await brokenPromises(world)
+        const broken = [...(await brokenPromises(world)), ...unhandled]
+        process.off('unhandledRejection', note)
         reached.add(world.reached)
         noteOutcomes(world, reached)
         if (broken.length > 0) failures.push(failure(seed, broken))
