@@ -5,21 +5,43 @@ import { requestRecord } from './load-requests.ts'
 import { ProcessorProcess } from './processor-process.ts'
 import type { Figures, Scenario } from './scenario.ts'
 
-const perSecond = 100
-
-/** One request at a time on a fixed schedule, 100 a second: from just before it is published until the relay has the mail. */
-export const latency: Scenario = {
-  name: 'latency',
-  what: 'request → relay at 100/s',
-  open: ({ seconds, nodeFlags }) =>
-    Promise.resolve({
-      contenders: [{ name: 'mailonce', run: () => once(seconds, nodeFlags) }],
-      compared: [],
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    }),
+interface Schedule {
+  readonly perSecond: number
+  /** When the request with this number is published, milliseconds from the beginning. */
+  readonly dueMs: (number: number) => number
 }
 
-async function once(seconds: number, nodeFlags: readonly string[]): Promise<Figures> {
+/** One request at a time on a fixed schedule, 100 a second: from just before it is published until the relay has the mail. */
+export const latency = latencyScenario('latency', 'request → relay at 100/s', {
+  perSecond: 100,
+  dueMs: number => number * 10,
+})
+
+/** One every 300 ms, give or take 100: nothing else is under way, and no beat of ours that it could keep step with. */
+export const latencyQuiet = latencyScenario(
+  'latency-quiet',
+  'request → relay, one every 300 ms or so',
+  { perSecond: 10 / 3, dueMs: number => number * 300 + ((number * 7919) % 211) - 105 },
+)
+
+function latencyScenario(name: string, what: string, schedule: Schedule): Scenario {
+  return {
+    name,
+    what,
+    open: ({ seconds, nodeFlags }) =>
+      Promise.resolve({
+        contenders: [{ name: 'mailonce', run: () => once(schedule, seconds, nodeFlags) }],
+        compared: [],
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      }),
+  }
+}
+
+async function once(
+  { perSecond, dueMs }: Schedule,
+  seconds: number,
+  nodeFlags: readonly string[],
+): Promise<Figures> {
   await using world = await openBenchWorld()
   await createTopic(world, topicNames.requested)
   await using relay = await CountingSmtpProcess.start()
@@ -38,14 +60,13 @@ async function once(seconds: number, nodeFlags: readonly string[]): Promise<Figu
     transactionTimeoutMs: 10_000,
   })
   await producer.init()
-  const warmup = 5 * perSecond
-  const count = warmup + seconds * perSecond
+  const warmup = Math.ceil(5 * perSecond)
+  const count = warmup + Math.ceil(seconds * perSecond)
   const publishedAtMs = new Map<string, number>()
   const begin = performance.now()
   for (let number = 0; number < count;) {
-    const due = Math.min(count, Math.floor(((performance.now() - begin) / 1000) * perSecond))
     const records = []
-    for (; number < due; number += 1) {
+    for (; number < count && begin + dueMs(number) <= performance.now(); number += 1) {
       records.push(requestRecord(world, number, 'Your order has been shipped.'))
       publishedAtMs.set(`user${number}@example.com`, Date.now())
     }

@@ -72,7 +72,14 @@ async function ours(
   const deliveries = await relay.deliveries()
   const times = deliveries.map(each => each.atMs)
   const seconds = (Math.max(...sample(times)) - Math.min(...sample(times))) / 1000
-  return { mailsPerSecond: count / seconds, cpuMicrosPerMail: (cpuSeconds / count) * 1e6 }
+  const commits = await processor.metric('mailonce_commit_duration_ms_count')
+  const commitMs = await processor.metric('mailonce_commit_duration_ms_sum')
+  return {
+    mailsPerSecond: count / seconds,
+    cpuMicrosPerMail: (cpuSeconds / count) * 1e6,
+    mailsPerCommit: count / commits,
+    commitMs: commitMs / commits,
+  }
 }
 
 /** First and last are enough: they come in order. */

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { alternate, ratios, spreads } from './alternate.ts'
 import { dedupLatency } from './dedup-latency.ts'
 import { dedupStage } from './dedup-stage.ts'
-import { latency } from './latency.ts'
+import { latency, latencyQuiet } from './latency.ts'
 import { mails, mailsFewConnections } from './mails.ts'
 import { whyNoPeers } from './peers.ts'
 import { priority } from './priority.ts'
@@ -19,6 +19,7 @@ const scenarios: readonly Scenario[] = [
   mails,
   mailsFewConnections,
   latency,
+  latencyQuiet,
   timers,
   priority,
 ]

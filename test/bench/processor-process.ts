@@ -39,7 +39,9 @@ export class ProcessorProcess implements AsyncDisposable {
   /** Sum of a metric over its labels, or over those that are named. */
   async metric(name: string, labels = ''): Promise<number> {
     const text = await (await fetch(`http://${await this.http}/metrics`)).text()
-    const lines = text.split('\n').filter(line => line.startsWith(`${name}{`))
+    const lines = text
+      .split('\n')
+      .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
     const values = lines.filter(line => line.includes(labels)).map(line => line.split(' ').at(-1))
     return values.reduce((sum, value) => sum + Number(value), 0)
   }
