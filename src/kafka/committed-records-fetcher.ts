@@ -81,8 +81,16 @@ export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
 
   poll(): FetchedBatch[] {
     this.#mustBeOpen()
+    let hasNews = false
+    for (const { failure, buffered, paused } of this.#positions.values()) {
+      if (failure !== undefined) throw failure
+      hasNews ||= buffered && !paused
+    }
+    return hasNews ? this.#takeInTurn() : []
+  }
+
+  #takeInTurn(): FetchedBatch[] {
     const positions = this.#rotated()
-    for (const { failure } of positions) if (failure !== undefined) throw failure
     const batches: FetchedBatch[] = []
     for (const position of positions) {
       if (position.paused) continue
@@ -134,7 +142,7 @@ export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
 
   /** Starts whatever can be started. Cheap, and called after every change. */
   #fetchMore(): void {
-    if (this.#closing.signal.aborted) return
+    if (this.#closing.signal.aborted || !this.#mayStart()) return
     const byLeader = Map.groupBy(this.#positions.values(), position => position.leader)
     for (const [leader, positions] of byLeader) {
       if (leader === undefined) {
@@ -145,6 +153,12 @@ export class KafkaCommittedRecordsFetcher implements CommittedRecordsFetcher {
       const wanted = positions.filter(position => position.wanted)
       if (wanted.length > 0) this.#startLane(leader, wanted)
     }
+  }
+
+  #mayStart(): boolean {
+    for (const position of this.#positions.values())
+      if (position.leader === undefined || position.wanted) return true
+    return false
   }
 
   #startLane(leader: number, positions: readonly FetchPosition[]): void {

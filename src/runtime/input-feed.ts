@@ -1,5 +1,5 @@
 import type { OwnedTask, OwnedTasks } from './owned-tasks.ts'
-import { type CommittedRecordsFetcher, partitionKey } from './ports.ts'
+import type { CommittedRecordsFetcher } from './ports.ts'
 import type { Task } from './task.ts'
 import type { PreparedBatch } from './task-processing.ts'
 
@@ -55,22 +55,25 @@ export class InputFeed {
 
   /** A partition that waits for a schema keeps a few batches; an effect that is full takes commands only. */
   #pauseAndResume(running: readonly OwnedTask[]): void {
-    for (const { task } of running)
+    for (const { task } of running) {
+      const isFull = hasFullEffect(task)
       for (const at of task.sources) {
-        const key = partitionKey(at)
         const queued = task.queues.get(at.topic)?.size ?? 0
-        const isPaused = this.#paused.has(key)
-        if (!isPaused && (queued > queuedMax || isFullFor(task, at.topic))) {
+        const isFullForIt = isFull && !at.isCommands
+        const isPaused = this.#paused.has(at.key)
+        if (!isPaused && (queued > queuedMax || isFullForIt)) {
           this.#fetcher.pause(at)
-          this.#paused.add(key)
-        } else if (isPaused && queued <= queuedMax / 5 && !isFullFor(task, at.topic)) {
+          this.#paused.add(at.key)
+        } else if (isPaused && queued <= queuedMax / 5 && !isFullForIt) {
           this.#fetcher.resume(at)
-          this.#paused.delete(key)
+          this.#paused.delete(at.key)
         }
       }
+    }
   }
 }
 
-function isFullFor(task: Task, topic: string): boolean {
-  return !task.isCommandTopic(topic) && [...task.engines.values()].some(engine => engine.isFull)
+function hasFullEffect(task: Task): boolean {
+  for (const engine of task.engines.values()) if (engine.isFull) return true
+  return false
 }

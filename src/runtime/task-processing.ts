@@ -146,11 +146,16 @@ export class TaskProcessing {
     for (const store of this.#overlays) store.dropLoaded()
   }
 
+  /** Nothing to wait for, for nearly every task in nearly every turn. */
+  get isPunctuationDue(): boolean {
+    return this.#schedules.some(each => this.#isDue(each))
+  }
+
   /** Runs the punctuations that are due. */
   async punctuate(): Promise<void> {
     for (const schedule of this.#schedules) {
+      if (!this.#isDue(schedule)) continue
       const nowMs = this.#timeOf(schedule)
-      if (nowMs === -Infinity || nowMs < schedule.nextMs) continue
       schedule.nextMs = nowMs + schedule.punctuation.everyMs
       await this.runUnit(() => schedule.punctuation.punctuate(nowMs, schedule.context))
     }
@@ -163,6 +168,11 @@ export class TaskProcessing {
       if (schedule.punctuation.by === 'wall-clock')
         delayMs = Math.min(delayMs, Math.max(0, schedule.nextMs - this.#timeOf(schedule)))
     return delayMs
+  }
+
+  #isDue(schedule: Schedule): boolean {
+    const nowMs = this.#timeOf(schedule)
+    return nowMs !== -Infinity && nowMs >= schedule.nextMs
   }
 
   #timeOf({ punctuation }: Schedule): number {

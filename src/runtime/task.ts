@@ -11,19 +11,20 @@ import { taskIdOf } from './task-group.ts'
 import type { ChangelogMark } from './commit-metadata.ts'
 import { toDeadLetters } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
-import type {
-  FetchedBatch,
-  GatheredRecords,
-  Header,
-  OffsetToCommit,
-  ProducedRange,
-  TopicPartition,
+import {
+  type FetchedBatch,
+  type GatheredRecords,
+  type Header,
+  type OffsetToCommit,
+  partitionKey,
+  type ProducedRange,
+  type TopicPartition,
 } from './ports.ts'
 import { positionKey, positionsStore, storeDefinitionsOf } from './positions.ts'
 import type { TaskContext } from './task-context.ts'
 import { type GraphEnvironment, TaskGraph } from './task-graph.ts'
 import { outboxOf, type TaskStore } from './task-store.ts'
-import { sourceNames, topicName } from './topic-catalog.ts'
+import { topicName } from './topic-catalog.ts'
 
 /**
  * `created` → `restoring` → `running` → `closed`; a failed cycle leads from `running` to `restoring` again. Only a running
@@ -39,6 +40,14 @@ const transitions: Readonly<Record<TaskState, readonly TaskState[]>> = {
 }
 
 const noHeaders: readonly Header[] = Object.freeze([])
+
+/** One of the partitions that a task reads. */
+export interface TaskSource extends TopicPartition {
+  /** See `partitionKey`. */
+  readonly key: string
+  /** Decisions and evidence for an effect: it takes them when it takes no more requests. */
+  readonly isCommands: boolean
+}
 
 /** One store's share of a cycle. */
 export interface FrozenStore {
@@ -70,6 +79,9 @@ export class Task {
   readonly skipBelow = new Map<string, number>()
   /** How often each store could not be read and was made anew. */
   readonly corruptions = new Map<string, number>()
+  /** Never change, and are asked for in every turn. */
+  readonly sources: readonly TaskSource[]
+  readonly effects: readonly EffectNode[]
   readonly #positions: StoreDefinition<number> | undefined
   #state: TaskState = 'created'
   #progressed = new Set<string>()
@@ -80,6 +92,8 @@ export class Task {
     this.context = context
     this.subTopology = subTopology
     this.partition = partition
+    this.effects = subTopology.nodes.filter(node => node.kind === 'effect')
+    this.sources = this.#findSources()
     this.#positions = positionsStore(subTopology)
     this.environment = {
       applicationId: context.applicationId,
@@ -111,21 +125,6 @@ export class Task {
     return this.#overlays
   }
 
-  get sources(): readonly TopicPartition[] {
-    return sourceNames(this.context.applicationId, this.subTopology).map(topic => ({
-      topic,
-      partition: this.partition,
-    }))
-  }
-
-  isCommandTopic(topic: string): boolean {
-    const names = new Set(this.effects.map(each => each.commandsFrom))
-    const { applicationId } = this.context
-    return this.subTopology.sources.some(
-      each => names.has(each.name) && topicName(applicationId, each.topic) === topic,
-    )
-  }
-
   get storeDefinitions(): readonly StoreDefinition[] {
     return storeDefinitionsOf(this.subTopology)
   }
@@ -134,10 +133,6 @@ export class Task {
   adopt(stores: ReadonlyMap<string, TaskStore>): void {
     assert(this.#state === 'created', `task ${this.id} has stores of its own already`)
     for (const [name, store] of stores) this.stores.set(name, store)
-  }
-
-  get effects(): readonly EffectNode[] {
-    return this.subTopology.nodes.filter(node => node.kind === 'effect')
   }
 
   /** Its stores are open and up to date: the effects get their engines. */
@@ -271,6 +266,16 @@ export class Task {
 
   #offset(topic: string, metadata: string): OffsetToCommit {
     return { topic, partition: this.partition, offset: this.queues.get(topic)!.position, metadata }
+  }
+
+  #findSources(): readonly TaskSource[] {
+    const { partition } = this
+    const commands = new Set(this.effects.map(each => each.commandsFrom))
+    return this.subTopology.sources.map(each => {
+      const topic = topicName(this.context.applicationId, each.topic)
+      const at = { topic, partition }
+      return { ...at, key: partitionKey(at), isCommands: commands.has(each.name) }
+    })
   }
 
   #store<Value>(definition: StoreDefinition<Value>): KeyValueStore<Value> {

@@ -220,7 +220,8 @@ export class Worker {
 
   async #punctuate(running: readonly OwnedTask[]): Promise<void> {
     const nowMs = this.#context.clock.monotonicMs()
-    for (const { processing } of running) await processing.punctuate()
+    for (const { processing } of running)
+      if (processing.isPunctuationDue) await processing.punctuate()
     await this.#sweeper.step(running, nowMs)
   }
 
