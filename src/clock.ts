@@ -19,6 +19,11 @@ export const systemClock: Clock = Object.freeze({
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   schedule: (delayMs: number, callback: () => void) => {
+    // A timer would take a millisecond: this one fires when all that has come in by now has been looked at.
+    if (delayMs <= 0) {
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    }
     // Node fires a longer delay at once; nobody here needs a timer beyond 24 days.
     const timer = setTimeout(callback, Math.min(delayMs, 2_147_483_647))
     return () => clearTimeout(timer)

@@ -128,6 +128,11 @@ export class EffectEngine<Request> {
     return this.#flights.onlyPerforming ? this.#flights.size : Infinity
   }
 
+  /** Something is about to come to its gate, or back from it. */
+  get isMoving(): boolean {
+    return this.#flights.isMoving
+  }
+
   /** True while something waits to be written into a cycle. */
   get hasUnwritten(): boolean {
     return this.#facts.length > 0

@@ -51,6 +51,13 @@ export class Flights<Request> {
     return [...this.#all].every(each => each.stage === 'performing')
   }
 
+  /** Some are neither at their gates nor in a cycle that commits. */
+  get isMoving(): boolean {
+    for (const { stage } of this.#all)
+      if (stage === 'preparing' || stage === 'performing') return true
+    return false
+  }
+
   performing(token: string): Flight | undefined {
     return [...this.#all].find(each => each.stage === 'performing' && each.token === token)
   }

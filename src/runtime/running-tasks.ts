@@ -13,6 +13,13 @@ export function turnEffects(running: readonly OwnedTask[], turn: number): boolea
   return urgent
 }
 
+/** True while an effect is on its way to its gate, or its reply to us. */
+export function hasMovingEffects(running: readonly OwnedTask[]): boolean {
+  for (const { task } of running)
+    for (const engine of task.engines.values()) if (engine.isMoving) return true
+  return false
+}
+
 /** Milliseconds until a timer of one of them is due; Infinity when none is. */
 export function nextTimerMs(running: readonly OwnedTask[]): number {
   let delayMs = Infinity

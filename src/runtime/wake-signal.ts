@@ -2,7 +2,8 @@ import type { Cancel, Clock } from '../clock.ts'
 
 /**
  * Lets one loop sleep until something happens. A wake-up carries nothing and is never lost: one that comes while the loop
- * is busy ends its next wait at once. So whoever wakes need not know what the loop is doing.
+ * is busy ends its next wait at once. So whoever wakes need not know what the loop is doing. All that comes in together, as the answers
+ * of many connections do, wakes it once.
  */
 export class WakeSignal {
   readonly #clock: Clock
@@ -15,7 +16,9 @@ export class WakeSignal {
 
   readonly wake = (): void => {
     this.#woken = true
-    this.#resolve?.()
+    if (this.#resolve === undefined) return
+    this.#clock.schedule(0, this.#resolve)
+    this.#resolve = undefined
   }
 
   /** Until woken, or until the delay (milliseconds; Infinity: only until woken) is over. */

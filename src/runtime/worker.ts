@@ -15,7 +15,7 @@ import type {
 } from './ports.ts'
 import { decodeStandbyWork } from './instances.ts'
 import { isPassing, isStop } from './restore.ts'
-import { nextTimerMs, turnEffects } from './running-tasks.ts'
+import { hasMovingEffects, nextTimerMs, turnEffects } from './running-tasks.ts'
 import { StandbyTasks } from './standby-tasks.ts'
 import type { StreamsOptions } from './streams-options.ts'
 import { Sweeper } from './sweeper.ts'
@@ -202,6 +202,7 @@ export class Worker {
             generation,
             urgent,
             quiet: processed === 0,
+            growing: hasMovingEffects(running),
           })
     if (processed > 0) return
     await this.#wake.wait(Math.min(delayMs, nextTimerMs(running), 1000))
@@ -305,6 +306,7 @@ export class Worker {
         generation,
         urgent: true,
         quiet: true,
+        growing: false,
       })
       const awaited = engines.some(engine => engine.performingCount > 0 || engine.hasUnwritten)
       const leftMs = deadlineMs - clock.monotonicMs()

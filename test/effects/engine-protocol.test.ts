@@ -40,6 +40,23 @@ test('the two transactions around the dot, step by step', async () => {
   expect(world.slots.used).toBe(0)
 })
 
+test('it is about to need a commit on its way to the gate and back, not while it waits for one', async () => {
+  const { engine, sink } = world
+  const moving: boolean[] = []
+  const step = async (act: () => unknown): Promise<void> => {
+    await act()
+    await world.turn()
+    moving.push(engine.isMoving)
+  }
+
+  await step(() => world.accept({ identity: 'r-1' }))
+  await step(() => sink.of('r-1').hold())
+  await step(() => world.commit())
+  await step(() => sink.of('r-1').reply('done'))
+
+  expect(moving).toEqual([true, false, true, false])
+})
+
 test.each([
   {
     clock: 'monotonic',

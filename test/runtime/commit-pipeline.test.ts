@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { sleep } from '../../src/clock.ts'
 import type { JournalEvidence } from '../../src/effects/journal.ts'
 import { effectCommandSerde } from '../../src/effects/outbox.ts'
 import { StreamsError } from '../../src/errors.ts'
@@ -56,8 +57,8 @@ async function process(...values: readonly string[]): Promise<void> {
   await world.processAll()
 }
 
-function start({ urgent = false, quiet = true } = {}): number {
-  return pipeline.startIfDue({ tasks: [world.task], generation, urgent, quiet })
+function start({ urgent = false, quiet = true, growing = false } = {}): number {
+  return pipeline.startIfDue({ tasks: [world.task], generation, urgent, quiet, growing })
 }
 
 /** Everything has run that waits for nothing but itself and the disk. */
@@ -174,6 +175,39 @@ test('between two transactions lies a pause of 2 ms', async () => {
   start({ urgent: true })
 
   expect([delayMs, isEarly, pipeline.isBusy]).toEqual([2, false, true])
+})
+
+test('what is about to come is waited for as long as the last transaction took, and no longer', async () => {
+  const { clock } = world.simulation
+  producer.held = sleep(clock, 8)
+  await process('a')
+  start()
+  await settled()
+  await pipeline.finish()
+  producer.held = Promise.resolve()
+  const asked: number[] = []
+
+  await process('b')
+  asked.push(start({ urgent: true, growing: true }))
+  clock.advance(7)
+  asked.push(start({ urgent: true, growing: true }))
+  clock.advance(1)
+  asked.push(start({ urgent: true, growing: true }))
+
+  expect(asked).toEqual([8, 1, Infinity])
+})
+
+test('a commit goes at once when nobody else is on his way', async () => {
+  producer.held = sleep(world.simulation.clock, 8)
+  await process('a')
+  start()
+  await settled()
+  await pipeline.finish()
+  await process('b')
+  start({ urgent: true, growing: true })
+
+  expect(start({ urgent: true, growing: false })).toBe(Infinity)
+  expect(pipeline.isBusy).toBe(true)
 })
 
 test('nothing to commit is no commit; markers that were stepped over wait 5 s', async () => {

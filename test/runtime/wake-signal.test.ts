@@ -23,8 +23,25 @@ test('a wait ends when somebody wakes it', async () => {
   const before = await isOver(wait)
 
   signal.wake()
+  clock.advance(0)
 
   expect([before, await isOver(wait)]).toEqual([false, true])
+})
+
+test('those who wake it together wake it once, when the last of them has spoken', async () => {
+  const heard: string[] = []
+  const wait = signal.wait(Infinity).then(() => heard.push('loop'))
+
+  signal.wake()
+  heard.push('one')
+  await Promise.resolve()
+  signal.wake()
+  heard.push('other')
+  clock.advance(0)
+  await wait
+
+  expect(heard).toEqual(['one', 'other', 'loop'])
+  expect(await isOver(signal.wait(Infinity))).toBe(false)
 })
 
 test('a wake-up while nobody waits ends the next wait at once, and only that', async () => {
@@ -43,6 +60,7 @@ test('a wait ends after its time, and leaves no timer behind when it ends before
   const late = await isOver(timed)
   const woken = signal.wait(100)
   signal.wake()
+  clock.advance(0)
   await woken
 
   expect([early, late]).toEqual([false, true])
