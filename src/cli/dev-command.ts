@@ -7,6 +7,7 @@ import { startDevSession } from './dev-session.ts'
 import { startHttpServer } from './http-server.ts'
 import { jsonLogger } from './json-logger.ts'
 import { hostPortText } from './parsers.ts'
+import { showRestoreBar } from './restore-bar.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 
 /** `dev`: logs on standard output like `run`, words for a person on standard error. */
@@ -46,6 +47,15 @@ export async function devCommand(invocation: Invocation): Promise<number> {
     `try: npx mailonce send ${addresses} --to alice@example.com --subject Hello --text Hello`,
   )
   terminal.tell('Ctrl-C stops everything; nothing is kept')
+  const shown = new AbortController()
+  const bar = showRestoreBar({
+    processor,
+    terminal,
+    clock: systemClock,
+    signal: shown.signal,
+  })
+  resources.defer(() => bar)
+  resources.defer(() => shown.abort())
   try {
     await runUntilSignal({
       processor,

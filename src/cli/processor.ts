@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import { FileProcessingMarks } from '../runtime/file-processing-marks.ts'
 import type { KafkaCluster } from '../runtime/ports.ts'
+import { type RestoreState, restoreText } from '../runtime/restore-progress.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
@@ -85,8 +86,15 @@ export class Processor {
     const waiting =
       tablesWaitedFor.length > 0
         ? `joining the group once ${tablesWaitedFor.join(', ')} has been read`
-        : 'joining the group and restoring'
+        : this.restoring === undefined
+          ? 'joining the group and restoring'
+          : restoreText(this.restoring)
     return { healthy: true, ready, text: ready ? 'running' : waiting }
+  }
+
+  /** How far the restores under way are; undefined when there is none. */
+  get restoring(): RestoreState | undefined {
+    return this.#streams?.restoring
   }
 
   /** Where the others of the group find what `query` answers, HOST:PORT; before `run`. */

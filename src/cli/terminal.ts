@@ -6,6 +6,8 @@ export interface Terminal {
   print(line: string): void
   /** One line on standard error: what a person should know besides. */
   tell(line: string): void
+  /** One line on standard error that the next output takes the place of; undefined where nobody looks at a screen. */
+  readonly status?: (line: string) => void
   /** Called for SIGTERM and SIGINT until the returned function is called. */
   onSignal(listener: (signal: string) => void): () => void
   /** Ends the process at once. */
@@ -24,6 +26,12 @@ export const processTerminal: Terminal = Object.freeze({
   tell: (line: string) => {
     process.stderr.write(`${line}\n`)
   },
+  // The cursor goes back to the start of the line, so that whatever is written next overwrites it.
+  ...(process.stderr.isTTY && {
+    status: (line: string) => {
+      process.stderr.write(`${line}\u001b[K\r`)
+    },
+  }),
   onSignal: (listener: (signal: string) => void) => {
     for (const signal of signals) process.on(signal, listener)
     return () => {

@@ -1,4 +1,3 @@
-import { sleep } from '../clock.ts'
 import { StreamsError } from '../errors.ts'
 import { InputQueue } from './input-queue.ts'
 import {
@@ -9,10 +8,11 @@ import {
   stateLostError,
 } from './lost-state.ts'
 import { discardStore, openStores } from './open-store.ts'
-import { partitionKey, type TopicPartition } from './ports.ts'
+import { partitionKey } from './ports.ts'
 import { positionKey } from './positions.ts'
+import { changelogOf, replay } from './replay.ts'
 import type { Task } from './task.ts'
-import { applyChangelog, restoreFetch, type TaskStore } from './task-store.ts'
+import type { TaskStore } from './task-store.ts'
 
 /**
  * Brings a task from whatever is on this disk to exactly what is committed. The order matters:
@@ -46,7 +46,7 @@ export async function restoreTask(task: Task): Promise<void> {
   const starts = await admin.startOffsets(fromStart.map(each => each.source))
   for (const [name, store] of task.stores)
     await checkPosition(task, name, store, ends.get(partitionKey(changelogOf(task, store))) ?? 0)
-  await replay(task, ends, signal)
+  await replay(task, ends)
   if (signal.aborted) return
   for (const each of sources) {
     const { topic } = each.source
@@ -81,10 +81,6 @@ async function checkLosses(
   if (!acceptLostState) throw stateLostError(reasons)
   log.warn({ event: 'lost-state-accepted', task: task.id }, reasons.join('; '))
   return true
-}
-
-function changelogOf(task: Task, store: TaskStore): TopicPartition {
-  return { topic: store.changelogTopic, partition: task.partition }
 }
 
 /**
@@ -126,57 +122,6 @@ async function checkPosition(
   await discardStore(task, store.definition)
 }
 
-async function replay(
-  task: Task,
-  ends: ReadonlyMap<string, number>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { cluster, clock, log, metrics } = task.context
-  const waiting = new Map(
-    [...task.stores.values()].map(store => [partitionKey(changelogOf(task, store)), store]),
-  )
-  const starts = await cluster.admin.startOffsets(
-    [...waiting.values()].map(store => changelogOf(task, store)),
-  )
-  const remaining = (key: string, store: TaskStore): number => (ends.get(key) ?? 0) - store.position
-  for (const [key, store] of waiting) {
-    store.position = Math.max(store.position, starts.get(key) ?? 0)
-    if (remaining(key, store) <= 0) waiting.delete(key)
-  }
-  if (waiting.size === 0) return
-  const beganMs = clock.monotonicMs()
-  let records = 0
-  await using fetcher = cluster.createFetcher(restoreFetch)
-  let ready = nothing
-  fetcher.onReady(() => ready())
-  for (const store of waiting.values()) fetcher.assign(changelogOf(task, store), store.position)
-  while (waiting.size > 0 && !signal.aborted) {
-    const batches = fetcher.poll()
-    if (batches.length === 0) {
-      const quiet = new AbortController()
-      ready = () => quiet.abort()
-      // The look again after a second is for the signal alone: data wakes at once.
-      await sleep(clock, 1000, quiet.signal)
-      continue
-    }
-    for (const batch of batches) {
-      const key = partitionKey(batch)
-      const store = waiting.get(key)
-      if (store === undefined) continue
-      await applyChangelog(store, batch, clock, ends.get(key) ?? 0)
-      records += batch.records.length
-      metrics.stores.restoreRemaining
-        .labels({ task: task.id, store: store.definition.name })
-        .set(Math.max(0, remaining(key, store)))
-      if (remaining(key, store) > 0) continue
-      waiting.delete(key)
-      fetcher.unassign(batch)
-    }
-  }
-  const milliseconds = Math.round(clock.monotonicMs() - beganMs)
-  log.info({ event: 'restored', task: task.id, records, milliseconds }, `${task.id} restored`)
-}
-
 /** What has been processed of sources that must not be read twice, whatever the group's offsets say. */
 async function readPositions(task: Task, shortened: readonly SourceEvidence[]): Promise<void> {
   const { catalog } = task.context
@@ -199,8 +144,6 @@ async function readPositions(task: Task, shortened: readonly SourceEvidence[]): 
       )
   }
 }
-
-const nothing = (): void => undefined
 
 /** An error that only says that the cluster is out of reach just now. */
 export function isPassing(error: unknown): boolean {

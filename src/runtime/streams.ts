@@ -14,6 +14,7 @@ import { prepareTopics } from './internal-topics.ts'
 import type { KafkaCluster } from './ports.ts'
 import { isPassing } from './restore.ts'
 import { noProcessingMarks, type ProcessingMarks } from './processing-marks.ts'
+import { RestoreProgress, type RestoreState } from './restore-progress.ts'
 import { RuntimeMetrics } from './runtime-metrics.ts'
 import {
   resolveStreamsOptions,
@@ -48,6 +49,7 @@ export class Streams {
   readonly #options: StreamsOptions
   readonly #environment: StreamsEnvironment
   readonly metrics: RuntimeMetrics
+  readonly #restores: RestoreProgress
   readonly #stopping = new AbortController()
   #state: StreamsState = 'starting'
   #stopWithinMs = 30_000
@@ -63,6 +65,7 @@ export class Streams {
     this.#options = resolveStreamsOptions(settings)
     this.#environment = environment
     this.metrics = environment.metrics ?? new RuntimeMetrics()
+    this.#restores = new RestoreProgress(environment.clock, environment.log)
   }
 
   get state(): StreamsState {
@@ -72,6 +75,11 @@ export class Streams {
   /** In the group, and every assigned task is running. */
   get isReady(): boolean {
     return this.#state === 'running' && this.#worker?.isReady === true
+  }
+
+  /** How far the restores under way are; undefined when there is none. */
+  get restoring(): RestoreState | undefined {
+    return this.#restores.state
   }
 
   /** Names of the global tables that must be read to their end before any task runs. */
@@ -180,6 +188,7 @@ export class Streams {
         instances,
         journal,
         acceptLostState,
+        restores: this.#restores,
         suspicion: new Suspicion(this.#environment.processingMarks ?? noProcessingMarks, log),
         slots,
       },

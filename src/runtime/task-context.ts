@@ -10,6 +10,7 @@ import type { Topology } from '../topology/topology.ts'
 import type { Cycle } from './cycle.ts'
 import type { Instances } from './instances.ts'
 import type { KafkaCluster } from './ports.ts'
+import type { RestoreProgress } from './restore-progress.ts'
 import type { RuntimeMetrics } from './runtime-metrics.ts'
 import type { Suspicion } from './suspicion.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
@@ -32,6 +33,8 @@ export interface TaskContext {
   readonly journal: Journal
   /** Goes on where the changelogs are not what they were. */
   readonly acceptLostState: boolean
+  /** What all tasks of the instance restore. */
+  readonly restores: RestoreProgress
   /** Records that this instance does not trust. */
   readonly suspicion: Suspicion
   /** By effect; all tasks of the instance share them. */

@@ -24,11 +24,15 @@ export interface ReadableStore extends Pick<TaskStore, 'definition' | 'overlaid'
   readonly backend: Pick<StoreBackend, 'getMany'>
 }
 
-/** How changelogs are read: large batches, nobody waits for single records. */
+/**
+ * How changelogs are read. Many tasks restore at a time, each with a response that is being applied and one under way, so the bytes
+ * are few; and records are decoded as they are applied, because what waits decoded is old when the collector looks.
+ */
 export const restoreFetch = Object.freeze({
   maxWaitMs: 100,
-  maxBytesPerPartition: 4 * 1024 * 1024,
-  maxBytes: 32 * 1024 * 1024,
+  maxBytesPerPartition: 1024 * 1024,
+  maxBytes: 8 * 1024 * 1024,
+  recordsPerPoll: 1000,
 })
 
 /** Brings the disk forward by one batch of its changelog, which ends (or ended, when it was asked) at `end`. */
@@ -42,15 +46,21 @@ export async function applyChangelog(
     key: record.key?.toString('utf8') ?? '',
     value: record.value,
   }))
-  const heardMs = (await store.backend.position())?.atMs ?? clock.nowMs()
   const isLast = batch.nextOffset >= end
+  // On the way the disk has heard what was deleted until then, and no more.
+  const atMs = isLast
+    ? clock.nowMs()
+    : (batch.records.at(-1)?.timestampMs ?? (await heardMs(store, clock)))
   await store.backend.apply(writes, {
     topicId: store.changelogTopicId,
     offset: batch.nextOffset,
-    // On the way the disk has heard what was deleted until then, and no more.
-    atMs: isLast ? clock.nowMs() : (batch.records.at(-1)?.timestampMs ?? heardMs),
+    atMs,
   })
   store.position = batch.nextOffset
+}
+
+async function heardMs({ backend }: TaskStore, clock: Clock): Promise<number> {
+  return (await backend.position())?.atMs ?? clock.nowMs()
 }
 
 /**

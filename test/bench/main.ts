@@ -10,6 +10,7 @@ import { mails, mailsFewConnections } from './mails.ts'
 import { whyNoPeers } from './peers.ts'
 import { priority } from './priority.ts'
 import { report } from './report.ts'
+import { restore } from './restore.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
 import { timers } from './timers.ts'
 
@@ -22,6 +23,7 @@ const scenarios: readonly Scenario[] = [
   latencyQuiet,
   timers,
   priority,
+  restore,
 ]
 const help = `npm run bench -- [SCENARIO …] [FLAG …]
 
@@ -30,6 +32,7 @@ ${scenarios.map(each => `  ${each.name.padEnd(16)} ${each.what}`).join('\n')}
   --against-peers        the peers in ../shared/peers (or $MAILONCE_PEERS) take turns with mailonce
   --runs N               runs of each whose median counts, after one that is thrown away (5; 1 throws none away)
   --records N            of the dedup stage (1111111; 300000 for a short look)
+  --keys N               known requests, of the scenarios with much state (1000000)
   --mails N              of the scenario mails (20000)
   --seconds N            of the latency scenarios (30)
   --cpu-profile DIR      leaves a profile of every measured mailonce process there
@@ -43,6 +46,7 @@ const { values, positionals } = parseArgs({
     'against-peers': { type: 'boolean', default: false },
     runs: { type: 'string', default: '5' },
     records: { type: 'string', default: '1111111' },
+    keys: { type: 'string' },
     mails: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '30' },
     'cpu-profile': { type: 'string' },
@@ -58,6 +62,7 @@ const missing = values['against-peers'] ? whyNoPeers() : undefined
 if (missing !== undefined) process.stderr.write(`without peers: ${missing}\n`)
 const options: ScenarioOptions = {
   records: Number(values.records),
+  ...(values.keys !== undefined && { keys: Number(values.keys) }),
   mails: Number(values.mails),
   seconds: Number(values.seconds),
   againstPeers: values['against-peers'] && missing === undefined,

@@ -29,7 +29,7 @@ export function smtpPeer(name: 'sink.mjs' | 'limit.mjs'): string {
 
 /** Runs one command of the Kafka Streams peer; its line of JSON. */
 export async function kafkaStreams(
-  command: 'load' | 'dedup' | 'count' | 'probe' | 'latency',
+  command: 'load' | 'dedup' | 'count' | 'probe' | 'latency' | 'restore' | 'kill',
   kafka: string,
   flags: Readonly<Record<string, string | number>>,
 ): Promise<Readonly<Record<string, number>>> {

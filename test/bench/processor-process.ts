@@ -12,6 +12,7 @@ export class ProcessorProcess implements AsyncDisposable {
   readonly ready: Promise<void>
   /** Where it serves its metrics. */
   readonly http: Promise<string>
+  readonly #events = new Map<string, number>()
 
   constructor(flags: readonly string[], nodeFlags: readonly string[]) {
     this.#child = spawn(
@@ -25,6 +26,10 @@ export class ProcessorProcess implements AsyncDisposable {
         if (line.includes('"event":"http"'))
           resolve((JSON.parse(line) as { address: string }).address)
       })
+    })
+    lines.on('line', line => {
+      const event = /"event":"([^"]+)"/.exec(line)?.[1]
+      if (event !== undefined && !this.#events.has(event)) this.#events.set(event, Date.now())
     })
     this.ready = new Promise((resolve, reject) => {
       lines.on('line', line => {
@@ -52,8 +57,28 @@ export class ProcessorProcess implements AsyncDisposable {
     return (Number(fields[11]) + Number(fields[12])) / 100
   }
 
+  /** When it logged such an event for the first time, epoch milliseconds; NaN before. */
+  loggedAtMs(event: string): number {
+    return this.#events.get(event) ?? NaN
+  }
+
+  /** Resident memory and its peak until now, MB. */
+  memory(): { readonly rssMb: number; readonly maxRssMb: number } {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+    const kib = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1])
+    return { rssMb: kib('VmRSS') / 1024, maxRssMb: kib('VmHWM') / 1024 }
+  }
+
+  /** As a machine that fails does it: nothing is said to anybody. */
+  async kill(): Promise<void> {
+    this.ready.catch(() => undefined)
+    this.#child.kill('SIGKILL')
+    await once(this.#child, 'exit')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     this.#child.kill('SIGTERM')
     await once(this.#child, 'exit')
   }

@@ -22,6 +22,8 @@ export interface Scenario {
 
 export interface ScenarioOptions {
   readonly records: number
+  /** Requests that are known before anything is measured, where not what the scenario takes by itself. */
+  readonly keys?: number
   readonly mails: number
   readonly seconds: number
   readonly againstPeers: boolean

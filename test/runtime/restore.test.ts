@@ -59,6 +59,25 @@ test('a disk that has a part of it reads the tail alone', async () => {
   expect(await read(world, 'a', 'b')).toEqual(['1', '2'])
 })
 
+test('what is replayed is counted, and told as long as it lasts', async () => {
+  const world = await TaskWorld.created()
+  await transaction(world, [entry('a', '1'), entry('b', '2')], 'commit')
+  await transaction(world, [entry('c', '3')], 'open')
+  world.task.moveTo('restoring')
+  const restored = restoreTask(world.task)
+
+  await world.simulation.run({ withinMs: 1000 })
+  const { restores, metrics } = world.context
+  const during = restores.state
+  await world.simulation.settle(restored)
+
+  const labels = { task: world.task.id, store: words.name }
+  expect(during).toMatchObject({ records: 2, share: 0.75 })
+  expect(restores.state).toBeUndefined()
+  expect(metrics.stores.restored.labels(labels).value).toBe(2)
+  expect(metrics.stores.restoreRemaining.labels(labels).value).toBe(0)
+})
+
 test('a disk that is up to date reads nothing', async () => {
   const world = await TaskWorld.created()
   await transaction(world, [entry('a', '1')], 'commit')

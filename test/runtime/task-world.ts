@@ -9,6 +9,7 @@ import { prepareTopics } from '../../src/runtime/internal-topics.ts'
 import { restoreTask } from '../../src/runtime/restore.ts'
 import { noProcessingMarks } from '../../src/runtime/processing-marks.ts'
 import { RuntimeMetrics } from '../../src/runtime/runtime-metrics.ts'
+import { RestoreProgress } from '../../src/runtime/restore-progress.ts'
 import { Suspicion } from '../../src/runtime/suspicion.ts'
 import { Task } from '../../src/runtime/task.ts'
 import type { TaskContext } from '../../src/runtime/task-context.ts'
@@ -217,6 +218,7 @@ export class TaskWorld {
       instances: new Instances(),
       journal: disk.openJournal(process),
       acceptLostState: false,
+      restores: new RestoreProgress(process.clock, silentLogger),
       suspicion: new Suspicion(noProcessingMarks, silentLogger),
       slots: new Map(
         topology.nodes.map(({ name }) => [

@@ -1,0 +1,48 @@
+import type { EmailRequested } from '../../src/email/records.ts'
+import { partitionForKey } from '../../src/topology/partitioner.ts'
+import type { ProducedRecord } from '../../src/runtime/ports.ts'
+import { type BenchWorld, partitions } from './bench-world.ts'
+
+/** The k-th of requests that differ in nothing but their ids, which are spread over the keys as ids of many systems are. */
+export function knownRequest(number: number, requestedAt: number): EmailRequested {
+  return {
+    requestId: `${scattered(number)}-${String(number).padStart(10, '0')}`,
+    source: 'bench',
+    to: ['user@example.com'],
+    cc: [],
+    bcc: [],
+    from: null,
+    replyTo: null,
+    subject: 'Your order has shipped',
+    text: 'Your order has been shipped.',
+    html: null,
+    headers: {},
+    attachments: [],
+    unsubscribe: null,
+    priority: 'NORMAL',
+    notBefore: null,
+    expiresAt: null,
+    inDoubt: 'DEFAULT',
+    callback: null,
+    requestedAt,
+  }
+}
+
+export function knownRequestRecord(world: BenchWorld, number: number): ProducedRecord {
+  const nowMs = Date.now()
+  const request = knownRequest(number, nowMs)
+  const key = Buffer.from(request.requestId)
+  return {
+    topic: 'email.requested',
+    partition: partitionForKey(key, partitions),
+    key,
+    value: world.serdes.requested.serialize(request),
+    headers: [],
+    timestampMs: nowMs,
+  }
+}
+
+/** Eight hexadecimal digits that say nothing of the order in which they were made. */
+function scattered(number: number): string {
+  return (Math.imul(number, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')
+}
