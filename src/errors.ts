@@ -16,6 +16,8 @@ const recoveries = {
   TOPIC_MISMATCH: 'stop', // partition counts that do not fit each other or the store
   SCHEMA_MISSING: 'stop', // `schemas register` makes it
   SCHEMA_INCOMPATIBLE: 'stop', // the registry refuses it
+  STORE_IN_USE: 'wait', // another thread of this process has the store open: it gives it up in a moment
+  THREAD_DIED: 'stop', // one of several threads of this process has ended
   STATE_LOCKED: 'stop', // another live process owns the state directory
   INSTANCE_ID_IN_USE: 'stop', // another live process uses the transactional id
   APPLICATION_ID_CHANGED: 'stop', // another application id has accepted requests from the same topics

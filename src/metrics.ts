@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { type Across, type MetricSnapshot, renderMetrics } from './metric-snapshot.ts'
 
 /** One value for each label name of the metric. */
 export type LabelValues<Label extends string> = Readonly<Record<Label, string | number>>
@@ -92,7 +93,12 @@ type Family =
       readonly help: string
       readonly family: MetricFamily<string, Counter>
     }
-  | { readonly kind: 'gauge'; readonly help: string; readonly family: MetricFamily<string, Gauge> }
+  | {
+      readonly kind: 'gauge'
+      readonly help: string
+      readonly across: Across
+      readonly family: MetricFamily<string, Gauge>
+    }
   | {
       readonly kind: 'histogram'
       readonly help: string
@@ -121,14 +127,17 @@ export class MetricRegistry {
     return this.#register('counter', name, labelNames, create) as MetricFamily<Label, Counter>
   }
 
+  /** `across` says what the threads of one process make of it together. */
   gauge<Label extends string = never>(
     name: string,
     help: string,
     labelNames: readonly Label[] = [],
+    across: Across = 'sum',
   ): MetricFamily<Label, Gauge> {
     const create = (): Family => ({
       kind: 'gauge',
       help,
+      across,
       family: new MetricFamily<string, Gauge>(labelNames, () => new Gauge()),
     })
     return this.#register('gauge', name, labelNames, create) as MetricFamily<Label, Gauge>
@@ -159,21 +168,29 @@ export class MetricRegistry {
   }
 
   render(): string {
+    return renderMetrics(this.snapshot())
+  }
+
+  /** What there is just now. */
+  snapshot(): readonly MetricSnapshot[] {
     for (const collect of this.#collectors) collect()
-    const lines: string[] = []
-    for (const [name, metric] of this.#families) {
-      lines.push(`# HELP ${name} ${escapeHelp(metric.help)}`, `# TYPE ${name} ${metric.kind}`)
-      if (metric.kind === 'histogram') {
-        for (const [labels, histogram] of metric.family.entries()) {
-          lines.push(...histogramLines(name, labels, histogram))
-        }
-      } else {
-        for (const [labels, child] of metric.family.entries()) {
-          lines.push(`${name}${braced(labels)} ${numberText(child.value)}`)
-        }
+    return Array.from(this.#families, ([name, metric]): MetricSnapshot => {
+      const { kind, help } = metric
+      if (kind === 'histogram') {
+        const histograms = Array.from(
+          metric.family.entries(),
+          ([labels, { bounds, counts, sum }]) =>
+            [labels, { bounds, counts: counts.slice(), sum }] as const,
+        )
+        return { name, kind, help, values: new Map(histograms) }
       }
-    }
-    return `${lines.join('\n')}\n`
+      const across = kind === 'gauge' ? metric.across : 'sum'
+      const numbers = Array.from(
+        metric.family.entries(),
+        ([labels, { value }]) => [labels, value] as const,
+      )
+      return { name, kind, help, across, values: new Map(numbers) }
+    })
   }
 
   #register(
@@ -193,33 +210,6 @@ export class MetricRegistry {
   }
 }
 
-function histogramLines(name: string, labels: string, histogram: Histogram): string[] {
-  const prefix = labels === '' ? '' : `${labels},`
-  let total = 0
-  const buckets = Array.from(histogram.counts, (count, index) => {
-    total += count
-    return `${name}_bucket{${prefix}le="${numberText(histogram.bounds[index] ?? Infinity)}"} ${total}`
-  })
-  return [
-    ...buckets,
-    `${name}_sum${braced(labels)} ${numberText(histogram.sum)}`,
-    `${name}_count${braced(labels)} ${total}`,
-  ]
-}
-
-function braced(labels: string): string {
-  return labels === '' ? '' : `{${labels}}`
-}
-
-function numberText(value: number): string {
-  if (value === Infinity) return '+Inf'
-  return value === -Infinity ? '-Inf' : String(value)
-}
-
 function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
-}
-
-function escapeHelp(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
 }

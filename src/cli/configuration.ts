@@ -2,6 +2,7 @@ import { StreamsError } from '../errors.ts'
 import { readConfigurationFile } from './configuration-file.ts'
 import type { Parser } from './parsers.ts'
 import { checkTogether } from './settings-together.ts'
+import { checkThreads } from './thread-share.ts'
 import {
   environmentName,
   settingNames,
@@ -21,9 +22,14 @@ export type Configuration = { readonly [Name in SettingName]: Parsed<(typeof set
 
 export interface ResolvedConfiguration {
   readonly values: Configuration
+  /** The texts that were read, from which `configurationOf` makes the same configuration in another thread. */
+  readonly given: GivenSettings
   /** Settings that a flag has given: `send` has flags of its own that share a name with a setting. */
   readonly fromFlags: ReadonlySet<SettingName>
 }
+
+/** Settings that were given, as plain data. */
+export type GivenSettings = ReadonlyMap<SettingName, Given>
 
 interface Given {
   readonly text: string
@@ -54,21 +60,31 @@ export async function resolveConfiguration(
   const path = config === undefined ? undefined : parseValue(settings.config, config)
   const file = path === undefined ? new Map<string, string>() : await readConfigurationFile(path)
 
-  const places = new Map<SettingName, string>()
+  const given = new Map<SettingName, Given>()
+  for (const name of settingNames) {
+    const inFile = file.get(settings[name].path)
+    const found =
+      fromOutside(name) ??
+      (inFile === undefined
+        ? undefined
+        : { text: inFile, place: `${path}: ${settings[name].path}` })
+    if (found !== undefined) given.set(name, found)
+  }
+  const values = configurationOf(given)
+  checkTogether(given)
+  checkThreads(values)
+  return { values, given, fromFlags: new Set(flags.keys()) }
+}
+
+/** Throws CONFIGURATION_INVALID, naming the place. */
+export function configurationOf(given: GivenSettings): Configuration {
   const values = settingNames.map(name => {
     const setting: Setting = settings[name]
-    const inFile = file.get(setting.path)
-    const given =
-      fromOutside(name) ??
-      (inFile === undefined ? undefined : { text: inFile, place: `${path}: ${setting.path}` })
-    if (given !== undefined) {
-      places.set(name, given.place)
-      return [name, parseValue(setting, given)]
-    }
+    const found = given.get(name)
+    if (found !== undefined) return [name, parseValue(setting, found)]
     return [name, setting.default === undefined ? undefined : setting.parser.parse(setting.default)]
   })
-  checkTogether(places)
-  return { values: Object.fromEntries(values) as Configuration, fromFlags: new Set(flags.keys()) }
+  return Object.fromEntries(values) as Configuration
 }
 
 function parseValue<T>(setting: Setting<T>, given: Given): T {

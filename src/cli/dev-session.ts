@@ -47,6 +47,7 @@ export async function startDevSession(
     schemaRegistry: new Secret(environment.registryUrl, environment.registryUrl),
     smtp: new Secret(environment.inbox.url, environment.inbox.url),
     relays: undefined,
+    threads: 1,
     dryRun: false,
     redirectTo: undefined,
     stateDir: join(environment.directory, 'state'),

@@ -12,27 +12,25 @@ import { type RestoreState, restoreText } from '../runtime/restore-progress.ts'
 import { RuntimeMetrics } from '../runtime/runtime-metrics.ts'
 import type { StreamsSettings } from '../runtime/streams-options.ts'
 import { Streams } from '../runtime/streams.ts'
+import { type MetricSnapshot, renderMetrics } from '../metric-snapshot.ts'
 import type { MailRequest } from '../sinks/mail-request.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { WebhookSink } from '../sinks/webhook-sink.ts'
-import { openStateDirectory } from '../state/state-directory.ts'
 import { bounceSettings } from './bounce-settings.ts'
-import { BouncePublisher } from './bounce-publisher.ts'
 import type { Configuration } from './configuration.ts'
 import { dkimOptions } from './dkim-options.ts'
 import type { Health } from './http-server.ts'
 import { kafkaOptions } from './kafka-options.ts'
 import { createLaterTopics } from './later-topics.ts'
-import { startLmtpListener } from './lmtp-listener.ts'
 import {
   type ConfiguredRelay,
   configuredRelays,
   openRouter,
   type RouterParts,
 } from './open-relays.ts'
+import { type Instance, joinInstanceDirectory, openInstance } from './open-instance.ts'
 import { openSerdes } from './open-serdes.ts'
 import { patiently } from './patiently.ts'
-import { probeBrokers, probeRelay } from './probes.ts'
 import { answerQuery, type QueryAnswer } from './request-queries.ts'
 import { refuseSecondDeployment } from './second-deployment.ts'
 import {
@@ -43,7 +41,17 @@ import {
   stagingText,
   stagingWebhooks,
 } from './staging.ts'
+import { takeReports } from './take-reports.ts'
+import { threadFiles } from './thread-files.ts'
+import type { ThreadPlace } from './thread-share.ts'
 import { webhookSinkOptions } from './webhook-section.ts'
+
+/** Where a processor stands that is one of several threads: the process has an instance already, and this is a part of it. */
+export interface ProcessorThreadPlace extends ThreadPlace {
+  readonly instanceId: string
+  /** When the process started, wall clock, milliseconds. */
+  readonly sinceMs: number
+}
 
 export interface ProcessorOptions {
   readonly configuration: Configuration
@@ -51,12 +59,14 @@ export interface ProcessorOptions {
   readonly acceptLostState: boolean
   /** Starts although another application id has worked on these topics. */
   readonly takeOver: boolean
+  /** Left out by the only thread of its process. */
+  readonly place?: ProcessorThreadPlace
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
 }
 
-/** One instance of the flagship topology with everything around it: what `run` and `dev` run. */
+/** One worker of the flagship topology with everything around it: what `run` and `dev` run, or each thread of `run`. */
 export class Processor {
   readonly #options: ProcessorOptions
   readonly #metrics = new RuntimeMetrics()
@@ -107,8 +117,12 @@ export class Processor {
   }
 
   async metrics(): Promise<string> {
+    return renderMetrics(await this.measured())
+  }
+
+  async measured(): Promise<readonly MetricSnapshot[]> {
     await this.#streams?.observe()
-    return this.#metrics.registry.render()
+    return this.#metrics.registry.snapshot()
   }
 
   /** Runs until `stop`. Rejects with what ended it; what passes by itself is waited for, unready. */
@@ -128,7 +142,7 @@ export class Processor {
   }
 
   async #run(): Promise<void> {
-    const { configuration, clock, random, log, takeOver } = this.#options
+    const { configuration, place, clock, random, log, takeOver } = this.#options
     refuseTakeOver(configuration, takeOver)
     const applicationId = instanceApplicationId(configuration)
     await using resources = new AsyncDisposableStack()
@@ -137,30 +151,19 @@ export class Processor {
     const dkim = await dkimOptions(configuration.dkim)
     const kafka = await kafkaOptions(configuration, clock, log)
     const { envelopeIdOf, bounces } = await bounceSettings(configuration)
-    const stateDirectory = resources.use(
-      await openStateDirectory({
-        path: configuration.stateDir,
-        applicationId,
-        log,
-        storeMemoryBytes: configuration.storeMemory / 2,
-      }),
-    )
-    const instanceId =
-      configuration.instanceId ??
-      (await stateDirectory.remember('instance-id', () => random.uuid()))
-    this.#tellStart(instanceId, kafka.bootstrapBrokers, relays)
-    const journal = resources.use(await FileJournal.open(stateDirectory.path('journal')))
-    const processingMarks = resources.use(
-      new FileProcessingMarks(stateDirectory.path('processing')),
-    )
-    this.#probe(relays)
-    const serdes = await this.#serdes(stateDirectory.path('schemas.json'))
+    const { stateDirectory, instanceId } = await this.#openInstance(relays, resources)
+    showStaging(this.#metrics.registry, configuration)
+    const files = threadFiles(stateDirectory, place?.index ?? 0)
+    const journal = resources.use(await FileJournal.open(files.journal))
+    const processingMarks = resources.use(new FileProcessingMarks(files.processing))
+    const serdes = await this.#serdes(files.schemas)
     if (serdes === undefined) return
     const sink = resources.use(this.#mailSink(relays, { dkim, envelopeIdOf }))
     const webhookSink = new WebhookSink({ ...webhookOptions, clock })
     const webhooks = resources.use(stagingWebhooks(webhookSink, configuration))
     const cluster = resources.use(connectKafka(kafka))
-    await this.#takeReports(cluster, `${applicationId}-${instanceId}-lmtp`, resources)
+    if (place === undefined)
+      await takeReports({ configuration, instanceId, cluster, clock, log }, resources)
     const topology = emailTopology({
       serdes,
       sink,
@@ -190,22 +193,22 @@ export class Processor {
         metrics: this.#metrics,
       },
     )
-    streams.onFirstReady(() => log.info({ event: 'running' }, 'every assigned task is running'))
+    // Of several threads the last to be ready makes the process ready: that is not for one of them to say.
+    if (place === undefined)
+      streams.onFirstReady(() => log.info({ event: 'running' }, 'every assigned task is running'))
     this.#streams = streams
     if (this.#stopping.signal.aborted) return
     await streams.run()
   }
 
-  /** Whoever is out of reach is waited for; a person should know at once. */
-  #probe(relays: readonly ConfiguredRelay[]): void {
-    const { configuration, log } = this.#options
-    probeBrokers(configuration.kafka).catch((error: unknown) =>
-      log.warn({ event: 'broker-unreachable' }, describeError(error)),
-    )
-    for (const { options } of relays)
-      probeRelay(options.url).catch((error: unknown) =>
-        log.warn({ event: 'relay-unreachable' }, describeError(error)),
-      )
+  async #openInstance(
+    relays: readonly ConfiguredRelay[],
+    resources: AsyncDisposableStack,
+  ): Promise<Instance> {
+    const { place } = this.#options
+    if (place === undefined) return openInstance(this.#options, relays, resources)
+    const stateDirectory = resources.use(await joinInstanceDirectory(this.#options))
+    return { stateDirectory, instanceId: place.instanceId }
   }
 
   #mailSink(
@@ -219,36 +222,8 @@ export class Processor {
     return stagingSink(openRouter(relays, parts), configuration, log)
   }
 
-  #tellStart(
-    instanceId: string,
-    kafka: readonly string[],
-    relays: readonly ConfiguredRelay[],
-  ): void {
-    const { configuration, log } = this.#options
-    const relay = relays.map(({ display }) => display).join(', ')
-    log.info({ event: 'starting', instanceId, kafka, relay })
-    const text = stagingText(configuration)
-    if (text !== undefined) log.warn({ event: 'staging' }, text)
-    showStaging(this.#metrics.registry, configuration)
-  }
-
-  /** Before the instance is ready: whoever hands a report in is told to come again while it cannot be taken. */
-  async #takeReports(
-    cluster: KafkaCluster,
-    transactionalId: string,
-    resources: AsyncDisposableStack,
-  ): Promise<void> {
-    const { configuration, clock, log } = this.#options
-    const { lmtp: listen } = configuration
-    if (listen === undefined) return
-    const publisher = resources.use(new BouncePublisher({ cluster, transactionalId, clock }))
-    const publish = (message: Buffer): Promise<void> => publisher.publish(message)
-    const { address } = resources.use(await startLmtpListener({ listen, publish, log }))
-    log.info({ event: 'lmtp', address }, 'taking reports of mails that came back')
-  }
-
   #settings(cluster: KafkaCluster, applicationId: string): Partial<StreamsSettings> {
-    const { configuration, acceptLostState, takeOver, clock, log } = this.#options
+    const { configuration, place, acceptLostState, takeOver, clock, log } = this.#options
     const { staticMembership, sessionTimeout, standbys } = configuration
     const mayStart = async (signal: AbortSignal): Promise<void> => {
       if (!takeOver) await refuseSecondDeployment({ cluster, applicationId, clock, signal })
@@ -260,6 +235,7 @@ export class Processor {
       acceptLostState,
       createTopicsHint: 'make them with mailonce topics create',
       mayStart,
+      ...(place && { workerIndex: place.index, instanceSinceMs: place.sinceMs }),
       ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout }),
       ...(this.#advertisedHttp === undefined ? {} : { advertisedHttp: this.#advertisedHttp }),
     }

@@ -100,7 +100,7 @@ async function listInDoubt(queries: StoreQueries): Promise<InDoubtAnswer> {
     parts: parts.length,
     partsOfAll: queries.partitionsOf('outbox'),
     instance: queries.instance ?? null,
-    instances: queries.instances.map(each => each.http),
+    instances: [...new Set(queries.instances.map(each => each.http))],
   }
 }
 

@@ -6,21 +6,30 @@ import { startHttpServer } from './http-server.ts'
 import { jsonLogger } from './json-logger.ts'
 import { hostPortText } from './parsers.ts'
 import { Processor } from './processor.ts'
+import { ProcessorThreads, type ProcessorThreadsOptions } from './processor-threads.ts'
+import { startProcessorThread } from './start-processor-thread.ts'
 import { instanceApplicationId } from './staging.ts'
 import { runUntilSignal } from './run-until-signal.ts'
 
 /** `run`: one instance until a signal. */
-export async function runCommand({ configuration, flags, terminal }: Invocation): Promise<number> {
-  const { values } = configuration
+export async function runCommand(
+  { configuration, flags, terminal }: Invocation,
+  startThread: ProcessorThreadsOptions['startThread'] = startProcessorThread,
+): Promise<number> {
+  const { values, given } = configuration
   const log = jsonLogger(values.logLevel, { application: instanceApplicationId(values) })
-  const processor = new Processor({
+  const options = {
     configuration: values,
     acceptLostState: flags.has('accept-lost-state'),
     takeOver: flags.has('take-over'),
     clock: systemClock,
     random: systemRandom,
     log,
-  })
+  }
+  const processor =
+    values.threads === 1
+      ? new Processor(options)
+      : new ProcessorThreads({ ...options, given, startThread })
   await using http = await startHttpServer({
     listen: values.http,
     health: () => processor.health(),

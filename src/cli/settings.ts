@@ -296,6 +296,13 @@ export const settings = {
     default: '512MB',
     help: 'Memory of this process. Half of it is shared by the stores for write buffers and caches, however many tasks the instance has; filters and indexes take some three bytes a key besides.',
   },
+  threads: {
+    path: 'threads',
+    flag: 'threads',
+    parser: wholeNumber({ min: 1, max: 64 }),
+    default: '1',
+    help: 'Threads of this process (num.stream.threads): each is a member of the group with tasks of its own; one for each processor core that mailonce may use. They share the state directory, and divide connections and open requests.',
+  },
   standbys: {
     path: 'standbys',
     flag: 'standbys',

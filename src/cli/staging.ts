@@ -43,7 +43,7 @@ export function stagingText({ dryRun, redirectTo }: StagingSettings): string | u
 /** 1 for what is in force. */
 export function showStaging(registry: MetricRegistry, settings: StagingSettings): void {
   const help = '1 while mails are kept from those they are meant for, by how.'
-  const gauge = registry.gauge('mailonce_staging', help, ['mode'])
+  const gauge = registry.gauge('mailonce_staging', help, ['mode'], 'max')
   for (const mode of stagingModes(settings)) gauge.labels({ mode }).set(1)
 }
 

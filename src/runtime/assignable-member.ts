@@ -16,6 +16,10 @@ export class AssignableMember {
   readonly id: string
   readonly http: string | undefined
   readonly claim: InstanceClaim | undefined
+  /** Those that share a state directory name the same instance; undefined for a member that names none. */
+  readonly instanceId: string | undefined
+  /** The other workers of its instance. */
+  siblings: readonly AssignableMember[] = []
   /** Tasks that it ran until now. */
   readonly had: ReadonlySet<string>
   readonly tasks: string[] = []
@@ -32,6 +36,7 @@ export class AssignableMember {
     this.id = memberId
     this.http = http
     this.claim = claim
+    this.instanceId = claim?.instanceId
     this.had = new Set(tasks)
     this.#positions = positions
     this.#onDisk = new Set(onDisk)
@@ -57,12 +62,20 @@ export class AssignableMember {
     return (
       Number(other.had.has(task)) - Number(this.had.has(task)) ||
       compareNumbers(this.#lag(task), other.#lag(task)) ||
+      Number(task in other.#positions) - Number(task in this.#positions) ||
       Number(other.knows(task)) - Number(this.knows(task))
     )
   }
 
-  /** Changelog records that it would have to replay. What lies on a disk that nobody has opened is not counted as there. */
+  /**
+   * Changelog records that it would have to replay. What a sibling runs or follows lies on the disk of both. What lies on a disk
+   * that nobody has opened is not counted as there.
+   */
   #lag(task: string): number {
+    return Math.min(this.#ownLag(task), ...this.siblings.map(each => each.#ownLag(task)))
+  }
+
+  #ownLag(task: string): number {
     const { ends } = this.#options
     if (ends === undefined || this.had.has(task)) return 0
     return Math.max(0, (ends.get(task) ?? 0) - (this.#positions[task] ?? 0))

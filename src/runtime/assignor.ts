@@ -27,6 +27,7 @@ export function assignTasks(
   const states = members
     .map(member => new AssignableMember(member, options))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  for (const state of states) state.siblings = siblingsOf(state, states)
   for (const group of groups) assignGroup(group, states)
   assignStandbys(groups, states, options.standbys)
   const instances = states.flatMap(({ http, tasks }) =>
@@ -39,6 +40,15 @@ export function assignTasks(
       return [id, { partitions, userData }]
     }),
   )
+}
+
+/** Workers of one process, which share its state directory. */
+function siblingsOf(
+  { instanceId, id }: AssignableMember,
+  states: readonly AssignableMember[],
+): readonly AssignableMember[] {
+  if (instanceId === undefined) return []
+  return states.filter(each => each.instanceId === instanceId && each.id !== id)
 }
 
 function assignGroup(group: TaskGroup, states: readonly AssignableMember[]): void {

@@ -12,6 +12,25 @@ const markBytes = 512
 const nothing = Buffer.from(' '.padEnd(markBytes))
 
 /**
+ * What is known to each of these becomes known to all of them, before any is opened: of the threads of a process, any may be given the
+ * partition next time. Throws DISK_FULL.
+ */
+export function shareSuspects(paths: readonly string[]): void {
+  const known = new Map<string, Suspect>()
+  for (const path of paths)
+    for (const suspect of (readJson(`${path}.suspects`) as readonly Suspect[] | undefined) ?? []) {
+      const { topic, partition, first, last } = suspect
+      const name = `${topic}/${partition}/${first}/${last}`
+      if ((known.get(name)?.deaths ?? 0) < suspect.deaths) known.set(name, suspect)
+    }
+  const marks = paths.map(path => readJson(path) as RecordRange | undefined)
+  const suspects = marks.reduce<readonly Suspect[]>(suspectsAfterDeath, [...known.values()])
+  if (suspects.length === 0) return
+  for (const path of paths) replaceSuspects(path, suspects)
+  for (const path of paths) writeFileSync(path, '')
+}
+
+/**
  * Two files: `PATH` has the one mark, written in place into the kernel's cache (some microseconds, no flush: what is to be survived
  * is the death of the process), `PATH.suspects` what has come of marks that were found.
  */
@@ -41,15 +60,8 @@ export class FileProcessingMarks implements ProcessingMarks {
     this.#write(nothing)
   }
 
-  /** A whole file in the place of the old one. */
   replace(suspects: readonly Suspect[]): void {
-    const path = `${this.#path}.suspects`
-    try {
-      writeFileSync(`${path}.next`, JSON.stringify(suspects))
-      renameSync(`${path}.next`, path)
-    } catch (error) {
-      throw failure(path, error)
-    }
+    replaceSuspects(this.#path, suspects)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -63,6 +75,17 @@ export class FileProcessingMarks implements ProcessingMarks {
     } catch (error) {
       throw failure(this.#path, error)
     }
+  }
+}
+
+/** A whole file in the place of the old one. */
+function replaceSuspects(marks: string, suspects: readonly Suspect[]): void {
+  const path = `${marks}.suspects`
+  try {
+    writeFileSync(`${path}.next`, JSON.stringify(suspects))
+    renameSync(`${path}.next`, path)
+  } catch (error) {
+    throw failure(path, error)
   }
 }
 

@@ -7,7 +7,7 @@ export interface InstanceInfo {
   readonly tasks: readonly string[]
 }
 
-/** Who uses an instance id, and since when, wall clock, milliseconds. */
+/** Who uses an instance id, and since when, wall clock, milliseconds: the workers of one process say the same. */
 export interface InstanceClaim {
   readonly instanceId: string
   readonly sinceMs: number
@@ -126,8 +126,8 @@ export function encodeInstances(
   claims: readonly InstanceClaim[] = [],
   work: Partial<StandbyWork> = {},
 ): Buffer {
-  const disputed = claims.filter(
-    each => claims.filter(other => other.instanceId === each.instanceId).length > 1,
+  const disputed = claims.filter(({ instanceId, sinceMs }) =>
+    claims.some(other => other.instanceId === instanceId && other.sinceMs !== sinceMs),
   )
   if (instances.length === 0 && disputed.length === 0 && work.standbys === undefined)
     return Buffer.alloc(0)

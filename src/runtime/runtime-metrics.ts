@@ -59,6 +59,7 @@ export class RuntimeMetrics {
       'mailonce_lag_retention_ratio',
       "Age of the oldest unprocessed record as a share of its topic's retention; at 1 it is deleted unread.",
       ['topic', 'partition'],
+      'max',
     )
     this.outcomes = registry.counter('mailonce_sends_total', 'Tries by what came of them.', [
       'effect',

@@ -6,6 +6,13 @@ export interface StreamsOptions {
   readonly applicationId: string
   /** Stable name of this instance; no two live instances share one. */
   readonly instanceId: string
+  /**
+   * Which worker of its instance this is, where several threads of a process are one instance: 0, 1, … Names its transactional id and
+   * its static member. @default 0
+   */
+  readonly workerIndex: number
+  /** Since when the instance lives, wall clock, milliseconds; the same for all of its workers. @default when it starts */
+  readonly instanceSinceMs?: number
   readonly staticMembership: boolean
   /** Longest time records wait for their transaction under load, milliseconds. @default 100 */
   readonly commitIntervalMs: number
@@ -36,6 +43,7 @@ export type StreamsSettings = Pick<StreamsOptions, 'applicationId' | 'instanceId
   Partial<StreamsOptions>
 
 const defaults = Object.freeze({
+  workerIndex: 0,
   staticMembership: false,
   commitIntervalMs: 100,
   transactionTimeoutMs: 10_000,

@@ -167,13 +167,12 @@ export class Streams {
     // Whoever has tasks looks things up: the tables come first. Without them this instance is in no group.
     await Promise.race([tables.caughtUp(), following])
     if (tables.waitedFor.length > 0) return undefined
-    const { advertisedHttp, instanceId } = this.#options
-    const instances = new Instances(advertisedHttp, { instanceId, sinceMs: clock.nowMs() })
+    const { advertisedHttp, instanceId, instanceSinceMs: sinceMs = clock.nowMs() } = this.#options
+    const instances = new Instances(advertisedHttp, { instanceId, sinceMs })
     const slots = sinkSlots(this.#topology, clock, random, log)
     this.#slots = slots
     const worker = new Worker({
       options: this.#options,
-      index: 0,
       context: {
         applicationId,
         topology: this.#topology,

@@ -10,6 +10,7 @@ export class TableMetrics {
       'mailonce_global_table_entries',
       'Entries of a global table in memory.',
       ['table'],
+      'max',
     )
     this.skipped = registry.counter(
       'mailonce_global_table_skipped_total',

@@ -73,6 +73,7 @@ async function compareWithRetention(options: TopicWatchOptions): Promise<void> {
   )
   const names = [...new Set(queues.map(each => each.topic))]
   const configs = await admin.topicConfigs(names).catch(emptyWhenForbidden)
+  metrics.retentionUsed.clear()
   for (const { topic, partition, queue } of queues) {
     const retentionMs = retentionOf(configs.get(topic))
     const [oldest] = queue.peek(1)

@@ -17,11 +17,13 @@ export class TrafficMetrics {
       'mailonce_outbox_full',
       '1 while no more requests are taken because too many are open.',
       ['effect'],
+      'max',
     )
     this.#throttleShare = registry.gauge(
       'mailonce_throttle_share',
       'Who asked for fewer messages, and the share of what it took before that it gets now.',
       ['effect', 'party'],
+      'min',
     )
   }
 

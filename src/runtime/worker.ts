@@ -33,7 +33,6 @@ const restBeforeJoinMs = 5000
 export interface WorkerParts {
   readonly options: StreamsOptions
   readonly context: Omit<TaskContext, 'activeCycle' | 'wake' | 'onLateFact' | 'incarnation'>
-  readonly index: number
 }
 
 /**
@@ -62,7 +61,8 @@ export class Worker {
   #stopDeadlineMs = Infinity
 
   constructor(parts: WorkerParts) {
-    const { options, context, index } = parts
+    const { options, context } = parts
+    const { workerIndex: index } = options
     const { cluster, clock, applicationId, random } = context
     const incarnation = random.uuid().slice(0, 8)
     this.#wake = new WakeSignal(clock)

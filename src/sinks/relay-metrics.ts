@@ -26,6 +26,7 @@ export class RelayMetrics {
       'mailonce_relay_circuit',
       'Circuit of a relay: 0 closed, 1 one try looks, 2 open.',
       ['relay'],
+      'max',
     )
     this.#inFlight = registry.gauge('mailonce_relay_in_flight', 'Tries under way at a relay.', [
       'relay',

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
+import { type Clock, sleep } from '../clock.ts'
 import { errorCodeOf, StreamsError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { MemoryStoreBackend } from './memory-store-backend.ts'
@@ -41,9 +42,27 @@ export async function openStateDirectory(options: StateDirectoryOptions): Promis
   }
 }
 
+/** A store changes hands between threads in the moment in which both learn of it, milliseconds. */
+const handOverMaxMs = 1000
+const handOverLookMs = 10
+
+/**
+ * The state directory that `openStateDirectory` has taken, for another thread of the same process. A store is open in one thread at a
+ * time: `open` waits a moment for the thread that has it, then throws STORE_IN_USE. Nothing can be remembered here.
+ */
+export async function joinStateDirectory(
+  options: StateDirectoryOptions & { readonly clock: Clock },
+): Promise<StateDirectory> {
+  checkName('application id', options.applicationId)
+  const path = await makeDirectory(resolve(options.path, options.applicationId))
+  return new DiskStateDirectory(path, undefined, options)
+}
+
 class DiskStateDirectory implements StateDirectory {
   readonly #path: string
-  readonly #instance: RocksdbDatabase
+  /** The ownership; undefined in a thread beside the one that has it. */
+  readonly #instance: RocksdbDatabase | undefined
+  readonly #clock: Clock | undefined
   readonly #log: Logger
   readonly #storeMemoryBytes: number | undefined
   #rocksdb: RocksdbOptions = {}
@@ -51,9 +70,14 @@ class DiskStateDirectory implements StateDirectory {
   readonly #remembered = new Map<string, Promise<string>>()
   #closed: Promise<void> | undefined
 
-  constructor(path: string, instance: RocksdbDatabase, options: StateDirectoryOptions) {
+  constructor(
+    path: string,
+    instance: RocksdbDatabase | undefined,
+    options: StateDirectoryOptions & { readonly clock?: Clock },
+  ) {
     this.#path = path
     this.#instance = instance
+    this.#clock = options.clock
     this.#log = options.log
     this.#storeMemoryBytes = options.storeMemoryBytes
   }
@@ -118,22 +142,26 @@ class DiskStateDirectory implements StateDirectory {
 
   async #closeAll(): Promise<void> {
     await Promise.all(Array.from(this.#backends.values(), backend => backend.close()))
-    await this.#instance.close()
+    await this.#instance?.close()
   }
 
   async #readOrMake(name: string, make: () => string): Promise<string> {
+    const instance = this.#instance
+    assert(instance, 'only the owner of the directory remembers')
     const key = Buffer.from(name)
-    const [known] = await this.#instance.getMany([key])
+    const [known] = await instance.getMany([key])
     if (known) return known.toString('utf8')
     const text = make()
-    await this.#instance.write([{ key, value: Buffer.from(text) }])
-    await this.#instance.flush()
+    await instance.write([{ key, value: Buffer.from(text) }])
+    await instance.flush()
     return text
   }
 
-  #openBackend(path: string, store: StoreDefinition): Promise<ClosableBackend> {
-    if (store.kind === 'memory') return Promise.resolve(new MemoryStoreBackend())
-    return RocksdbStoreBackend.open(path, this.#rocksdb)
+  async #openBackend(path: string, store: StoreDefinition): Promise<ClosableBackend> {
+    if (store.kind === 'memory') return new MemoryStoreBackend()
+    const open = (): Promise<ClosableBackend> => RocksdbStoreBackend.open(path, this.#rocksdb)
+    const clock = this.#clock
+    return clock === undefined ? open() : openAfterHandOver(path, clock, open)
   }
 
   async #untilClosed(path: string): Promise<void> {
@@ -148,6 +176,25 @@ class DiskStateDirectory implements StateDirectory {
     checkName('task', taskId)
     checkName('store', store.name)
     return join(this.#path, taskId, store.name)
+  }
+}
+
+async function openAfterHandOver<T>(
+  path: string,
+  clock: Clock,
+  open: () => Promise<T>,
+): Promise<T> {
+  for (const untilMs = clock.monotonicMs() + handOverMaxMs; ;) {
+    try {
+      return await open()
+    } catch (error) {
+      if (errorCodeOf(error) !== 'STATE_LOCKED') throw error
+      if (clock.monotonicMs() >= untilMs)
+        throw new StreamsError('STORE_IN_USE', `another thread still has the store ${path} open`, {
+          cause: error,
+        })
+    }
+    await sleep(clock, handOverLookMs)
   }
 }
 

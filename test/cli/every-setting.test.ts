@@ -55,6 +55,7 @@ const examples: Readonly<Record<Exclude<SettingName, 'config'>, unknown>> = {
   instanceId: 'one',
   staticMembership: true,
   storeMemory: '1GB',
+  threads: 2,
   standbys: 1,
   sessionTimeout: '20s',
   shutdownTimeout: '1m',

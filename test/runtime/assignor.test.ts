@@ -238,6 +238,58 @@ describe('state that is somewhere', () => {
     expect(assignment.get('b')!.partitions).toHaveLength(2)
   })
 
+  describe('of the threads of one process, which have one disk,', () => {
+    const thread = (memberId: string, instanceId: string, state: MemberState): GroupMemberInfo =>
+      member(memberId, { ...state, claim: { instanceId, sinceMs: 1 } })
+
+    test('one takes over from another at once, without a warm-up', () => {
+      const { a, b } = assigned(0, thread('a', 'x', { tasks }), thread('b', 'x', { tasks: [] }))
+
+      expect([a?.tasks.length, b?.tasks.length]).toEqual([2, 2])
+      expect([...a!.warmUps, ...b!.warmUps]).toEqual([])
+    })
+
+    test('none keeps a copy of what another runs', () => {
+      const { a, b } = assigned(1, thread('a', 'x', { tasks }), thread('b', 'x', { tasks: [] }))
+
+      expect([...a!.standbys, ...b!.standbys]).toEqual([])
+    })
+
+    test('one keeps a copy of what another process runs, not each', () => {
+      const processes = assigned(
+        2,
+        thread('a', 'x', { tasks: ['send_0', 'send_1'] }),
+        thread('b', 'x', { tasks: [] }),
+        thread('c', 'y', { tasks: ['send_2', 'send_3'] }),
+        thread('d', 'y', { tasks: [] }),
+      )
+
+      const { a, b, c, d } = processes
+      const copiesOf = (...threads: readonly (typeof a)[]) =>
+        threads.flatMap(each => each!.standbys).toSorted()
+      const runBy = (...threads: readonly (typeof a)[]) =>
+        threads.flatMap(each => each!.tasks).toSorted()
+      expect(copiesOf(a, b)).toEqual(runBy(c, d))
+      expect(copiesOf(c, d)).toEqual(runBy(a, b))
+    })
+
+    test('one goes on with the copy that another keeps, when that one has its share', () => {
+      const survivors = [
+        thread('a', 'x', {
+          tasks: ['send_0', 'send_1'],
+          positions: { send_2: 1000, send_3: 1000 },
+        }),
+        thread('b', 'x', { tasks: [] }),
+        thread('c', 'y', { tasks: [] }),
+      ]
+
+      const { b, c } = assigned(0, ...survivors)
+
+      expect(b?.tasks).toEqual(['send_2'])
+      expect(c).toEqual({ tasks: [], standbys: ['send_3'], warmUps: ['send_3'] })
+    })
+  })
+
   test('each task has its standbys elsewhere, spread evenly, and they stay where they are', () => {
     const before = assigned(
       1,

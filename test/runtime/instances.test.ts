@@ -31,6 +31,19 @@ test('everybody is told who has which task, and stays where the tasks were', () 
   expect(all[0]!.all).toEqual(all[1]!.all)
 })
 
+test('threads of one process have one name and do not dispute it', () => {
+  const threads = [0, 1].map(() => new Instances('a:1', { instanceId: 'x', sinceMs: 5 }))
+  const members = threads.map((each, index) =>
+    memberOf(`m-${index}`, each.memberState({ tasks: [] })),
+  )
+
+  const { userData } = assignTasks(groups, members).get('m-0')!
+  threads[0]!.learn(userData)
+
+  expect(JSON.parse(userData.toString())).not.toHaveProperty('claims')
+  expect(threads[0]!.ownerOf('send_0')).toBe('a:1')
+})
+
 test('a member that answers no questions is not among those that do', () => {
   const asking = new Instances('a:1')
   const members = [

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 
 import { afterEach, describe, expect, test } from 'vitest'
 
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
 import { utf8Serde } from '../../src/serde.ts'
 import { RocksdbDatabase } from '../../src/state/rocksdb-database.ts'
-import { openStateDirectory } from '../../src/state/state-directory.ts'
+import { joinStateDirectory, openStateDirectory } from '../../src/state/state-directory.ts'
 import type { StateDirectory, StoreDefinition } from '../../src/state/store.ts'
 import { temporaryDirectories } from './temporary-directory.ts'
 
@@ -50,6 +51,58 @@ async function killed(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
   await exit
 }
+
+describe('threads of one process', () => {
+  async function joined(path: string, clock: Clock = systemClock): Promise<StateDirectory> {
+    const directory = await joinStateDirectory({
+      path,
+      applicationId: 'mail',
+      log: silentLogger,
+      clock,
+    })
+    opened.push(directory)
+    return directory
+  }
+
+  test('a store that one gives up is opened by another as it is', async () => {
+    const path = await makeDirectory()
+    await openIn(path)
+    const [loser, taker] = [await joined(path), await joined(path)]
+    const before = await loser.open('dedup_0', store)
+    await before.apply(writes, position)
+
+    const taken = taker.open('dedup_0', store)
+    await before.close()
+
+    expect(await (await taken).getMany(['a'])).toEqual([Buffer.from('1')])
+    expect(await (await taken).position()).toEqual(position)
+  })
+
+  test('who does not get it in a second is told to come again', async () => {
+    const path = await makeDirectory()
+    await openIn(path)
+    let nowMs = 0
+    const clock: Clock = {
+      ...systemClock,
+      monotonicMs: () => (nowMs += 300),
+    }
+    const [holder, other] = [await joined(path), await joined(path, clock)]
+    await holder.open('dedup_0', store)
+
+    await expect(other.open('dedup_0', store)).rejects.toMatchObject({ code: 'STORE_IN_USE' })
+  })
+
+  test('all of them see the tasks of the directory, and none of them frees it', async () => {
+    const path = await makeDirectory()
+    await openIn(path)
+    const [one, other] = [await joined(path), await joined(path)]
+    await one.open('dedup_0', store)
+
+    expect(await other.taskIds()).toEqual(['dedup_0'])
+    await one.close()
+    await expect(openIn(path)).rejects.toMatchObject({ code: 'STATE_LOCKED' })
+  })
+})
 
 describe('ownership', () => {
   test('a second owner in this process is refused with the name of the directory', async () => {

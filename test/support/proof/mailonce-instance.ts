@@ -57,11 +57,15 @@ export class MailonceInstance implements AsyncDisposable {
 
   /** The status of one of its own HTTP addresses. */
   async status(path: '/healthz' | '/readyz'): Promise<number> {
+    return (await this.get(path)).status
+  }
+
+  /** What it answers over HTTP; status 0 before it serves. */
+  async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const line = this.log.find(each => each['event'] === 'http')
-    if (line === undefined) return 0
-    const response = await fetch(`http://${String(line['address'])}${path}`)
-    await response.body?.cancel()
-    return response.status
+    if (line === undefined) return { status: 0, text: '' }
+    const response = await fetch(`http://${String(line['address'])}${path}`, { redirect: 'manual' })
+    return { status: response.status, text: await response.text() }
   }
 
   signal(name: NodeJS.Signals): void {
