@@ -28,6 +28,7 @@ const recoveries = {
   BROKER_UNAVAILABLE: 'retry', // no connection, no leader, no coordinator: back off and try again
   TRANSACTION_ABORTED: 'retry', // abort, process the same records again
   RECORD_TOO_LARGE: 'stop', // one record beyond the topic's max.message.bytes
+  CHANGELOG_DISTURBED: 'retry', // at least once: somebody else has written to our changelog
   COMMIT_OUTCOME_UNKNOWN: 'resolve', // a lost reply to EndTxn: it may have committed
   TRANSACTION_FENCED: 'rejoin', // a newer owner of the transactional id, or a transaction that timed out
   GROUP_FENCED: 'rejoin', // the group has moved on without us

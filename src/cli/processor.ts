@@ -224,7 +224,7 @@ export class Processor {
 
   #settings(cluster: KafkaCluster, applicationId: string): Partial<StreamsSettings> {
     const { configuration, place, acceptLostState, takeOver, clock, log } = this.#options
-    const { staticMembership, sessionTimeout, standbys } = configuration
+    const { staticMembership, sessionTimeout, standbys, guarantee } = configuration
     const mayStart = async (signal: AbortSignal): Promise<void> => {
       if (!takeOver) await refuseSecondDeployment({ cluster, applicationId, clock, signal })
       await createLaterTopics(cluster.admin, configuration.dedupWindow, log)
@@ -232,6 +232,7 @@ export class Processor {
     return {
       staticMembership,
       standbys,
+      guarantee,
       acceptLostState,
       createTopicsHint: 'make them with mailonce topics create',
       mayStart,

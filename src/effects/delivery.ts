@@ -163,3 +163,11 @@ export function markTargets(
 function isSettled(status: TargetState['status']): boolean {
   return status === 'accepted' || status === 'refused'
 }
+
+/** Whether evidence about this token can say anything about the request. */
+export function concerns({ state, doubts }: Delivery, token: string): boolean {
+  return (
+    (state.kind === 'attempting' && state.token === token) ||
+    doubts.some(each => each.token === token)
+  )
+}

@@ -1,5 +1,5 @@
 import { notesOf } from '../sinks/sink.ts'
-import { decisionText, type Delivery, newDelivery } from './delivery.ts'
+import { concerns, decisionText, type Delivery, newDelivery } from './delivery.ts'
 import { type DeliveryEvent, intentOf } from './delivery-event.ts'
 import { isIdle } from './delivery-machine.ts'
 import { Doubts } from './doubts.ts'
@@ -7,6 +7,7 @@ import type { EffectPlan, EffectRecord } from './effect.ts'
 import type { EffectInput, Emit, EngineOptions } from './engine-options.ts'
 import type { FailedFlight, Flight, Moment } from './flight.ts'
 import { type Fact, Flights } from './flights.ts'
+import { leftoversOf } from './leftovers.ts'
 import { OpenRequests } from './open-requests.ts'
 import { endedKey, type EffectCommand, openKey, openPrefix } from './outbox.ts'
 import { OutboxWriter } from './outbox-writer.ts'
@@ -91,9 +92,12 @@ export class EffectEngine<Request> {
     this.#doubts.clear()
     for (let after = openPrefix; ;) {
       const page = await store.scanCommitted(openPrefix, after, scanPage)
+      const leftovers = await leftoversOf(this.#options, page)
       if (epoch !== this.#epoch) return
       for (const [key, delivery] of page) {
         after = key
+        if (leftovers.has(key)) store.delete(key)
+        if (leftovers.has(key)) continue
         if (!definition.request.isReady(delivery.payload))
           await definition.request.prepare(delivery.payload)
         this.#open.place(delivery)
@@ -389,12 +393,4 @@ function keysOfIdentity(identity: string): readonly string[] {
 
 function stateText({ state }: Delivery): string {
   return state.kind === 'ended' ? state.end : state.kind
-}
-
-/** Whether evidence about this token can say anything about the request. */
-function concerns({ state, doubts }: Delivery, token: string): boolean {
-  return (
-    (state.kind === 'attempting' && state.token === token) ||
-    doubts.some(each => each.token === token)
-  )
 }

@@ -49,6 +49,7 @@ export function dedupStore(windowMs: number): StoreDefinition<DedupEntry> {
     name: 'dedup',
     kind: 'rocksdb',
     value: dedupEntrySerde,
+    writtenLast: horizonKey,
     changelogConfigs: {
       'cleanup.policy': 'compact,delete',
       // Twice the window, but never less than an identity lives: a requestedAt may lie a day ahead.

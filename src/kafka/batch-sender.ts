@@ -10,7 +10,8 @@ import type { Sequences } from './sequences.ts'
 import { produce, type ProducedPartition, type TopicBatches } from './wire-requests.ts'
 
 export interface SendIdentity {
-  readonly transactionalId: string
+  /** Null outside transactions. */
+  readonly transactionalId: string | null
   readonly producerId: bigint
   readonly producerEpoch: number
   /** Version 2 of the protocol: Produce adds the partition to the transaction by itself. */
@@ -132,9 +133,13 @@ export class BatchSender {
     return queues.flatMap(queue => this.#settle(queue, byKey.get(partitionKey(queue))))
   }
 
-  #sealHead(queue: PartitionQueue, { producerId, producerEpoch }: SendIdentity): Buffer {
+  #sealHead(
+    queue: PartitionQueue,
+    { producerId, producerEpoch, transactionalId }: SendIdentity,
+  ): Buffer {
     const baseSequence = this.#sequences.next(partitionKey(queue))
-    return queue.sealHead({ producerId, producerEpoch, baseSequence })
+    const isTransactional = transactionalId !== null
+    return queue.sealHead({ producerId, producerEpoch, baseSequence, isTransactional })
   }
 
   #settle(queue: PartitionQueue, answer: ProducedPartition | undefined): Refusal[] {

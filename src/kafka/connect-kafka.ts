@@ -4,6 +4,7 @@ import type {
   FetcherOptions,
   GroupMember,
   GroupMemberOptions,
+  IdempotentProducer,
   KafkaCluster,
   ProducerOptions,
   TransactionalProducer,
@@ -11,6 +12,7 @@ import type {
 import { KafkaClusterAdmin } from './cluster-admin.ts'
 import { KafkaCommittedRecordsFetcher } from './committed-records-fetcher.ts'
 import { KafkaGroupMember } from './group-member.ts'
+import { KafkaIdempotentProducer } from './idempotent-producer.ts'
 import { resolveKafkaOptions, type KafkaOptions } from './options.ts'
 import { KafkaTransactionalProducer } from './transactional-producer.ts'
 
@@ -36,6 +38,8 @@ export function connectKafka(options: KafkaOptions): KafkaCluster {
       open(() => new KafkaCommittedRecordsFetcher(resolved, fetcher)),
     createProducer: (producer: ProducerOptions): TransactionalProducer =>
       open(() => new KafkaTransactionalProducer(resolved, producer)),
+    createIdempotentProducer: (producer: ProducerOptions): IdempotentProducer =>
+      open(() => new KafkaIdempotentProducer(resolved, producer)),
     createMember: (member: GroupMemberOptions): GroupMember =>
       open(() => new KafkaGroupMember(resolved, member)),
     close,

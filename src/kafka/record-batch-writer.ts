@@ -9,13 +9,14 @@ export interface BatchIdentity {
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly baseSequence: number
+  readonly isTransactional: boolean
 }
 
 /** The two varints in front of a record's key are never longer than this, and neither is its length. */
 const varintBytesMax = 10
 
 /**
- * One transactional, uncompressed batch, written record by record: between its records' processing and its sending it is bytes
+ * One uncompressed batch, written record by record: between its records' processing and its sending it is bytes
  * and nothing else, so that the collector has nothing to carry over.
  */
 export class RecordBatchWriter {
@@ -57,13 +58,13 @@ export class RecordBatchWriter {
   }
 
   /** The batch as it travels; the same bytes every time for the same identity. */
-  seal({ producerId, producerEpoch, baseSequence }: BatchIdentity): Buffer {
+  seal({ producerId, producerEpoch, baseSequence, isTransactional }: BatchIdentity): Buffer {
     const batch = this.#bytes.subarray(0, this.#end)
     batch.writeBigInt64BE(0n, batchLayout.baseOffset)
     batch.writeInt32BE(this.#end - batchPrefixBytes, batchLayout.length)
     batch.writeInt32BE(-1, batchLayout.partitionLeaderEpoch)
     batch.writeInt8(2, batchLayout.magic)
-    batch.writeInt16BE(transactionalFlag, batchLayout.attributes)
+    batch.writeInt16BE(isTransactional ? transactionalFlag : 0, batchLayout.attributes)
     batch.writeInt32BE(this.#count - 1, batchLayout.lastOffsetDelta)
     batch.writeBigInt64BE(BigInt(this.#baseTimestampMs), batchLayout.baseTimestamp)
     batch.writeBigInt64BE(BigInt(this.#maxTimestampMs), batchLayout.maxTimestamp)

@@ -15,6 +15,7 @@ import { classify } from './classify.ts'
 import type { ClusterMetadata } from './cluster-metadata.ts'
 import { Coordinator } from './coordinator.ts'
 import type { ResolvedKafkaOptions } from './options.ts'
+import { offsetsByTopic } from './offsets-by-topic.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { retrying, type RetryRules } from './retry.ts'
 import type { Sequences } from './sequences.ts'
@@ -126,15 +127,7 @@ export class TransactionRequests {
     const { transactionalId } = this.#producer
     const { producerId, producerEpoch } = this.#identity
     if (!this.#version2) await this.#announceGroup(groupId, deadlineMs)
-    const topics = [...Map.groupBy(offsets, each => each.topic)].map(([name, share]) => ({
-      name,
-      partitions: share.map(({ partition, offset, metadata }) => ({
-        partitionIndex: partition,
-        committedOffset: BigInt(offset),
-        committedLeaderEpoch: -1,
-        committedMetadata: metadata,
-      })),
-    }))
+    const topics = offsetsByTopic(offsets)
     const { async: request } = this.#version2 ? txnOffsetCommit.version2 : txnOffsetCommit.version1
     const coordinator = this.#groupCoordinator(groupId)
     const rules = this.#rules('committing offsets', deadlineMs, () => coordinator.forget())

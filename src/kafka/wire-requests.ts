@@ -35,7 +35,7 @@ export interface ProducedPartition {
 }
 
 type ProduceArguments = [
-  transactionalId: string,
+  transactionalId: string | null,
   timeoutMs: number,
   topics: readonly TopicBatches[],
 ]

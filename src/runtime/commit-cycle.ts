@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { gatherChangelog } from './changelog-records.ts'
 import { encodeCommitMetadata } from './commit-metadata.ts'
 import type { Cycle } from './cycle.ts'
 import {
@@ -12,8 +13,9 @@ import { changelogMarks, type FrozenTask, positionAfter, type Task } from './tas
 
 /** A cycle on its way: nothing of it changes any more. */
 export interface FrozenCycle {
-  /** Its gathered records include the tasks' changelogs. */
   readonly cycle: Cycle
+  /** When it was frozen, wall clock, milliseconds: the time of its changelog records. */
+  readonly atMs: number
   readonly tasks: readonly FrozenTask[]
   /** At least one, unless no task is owned: the fence. */
   readonly offsets: readonly OffsetToCommit[]
@@ -37,21 +39,29 @@ export async function commitCycle(
   producer: TransactionalProducer,
   frozen: FrozenCycle,
 ): Promise<readonly ProducedRange[]> {
-  const { cycle, tasks, offsets, generation } = frozen
-  assert(
-    offsets.length > 0 || tasks.length === 0,
-    'offsets fence the cycle: one that consumed nothing commits a position again',
-  )
+  const { cycle, tasks, offsets, generation, atMs } = frozen
+  assertFenced(frozen)
+  const { gathered } = cycle
+  for (const { task, stores } of tasks)
+    for (const { store, writes } of stores)
+      gatherChangelog(gathered, store, task.partition, writes, atMs)
 
-  const ranges = await producer.sendGathered(cycle.gathered)
+  const ranges = await producer.sendGathered(gathered)
   if (offsets.length > 0) await producer.addOffsets(remembering(frozen, ranges), generation)
   await producer.commit()
 
   return ranges
 }
 
+export function assertFenced({ offsets, tasks }: FrozenCycle): void {
+  assert(
+    offsets.length > 0 || tasks.length === 0,
+    'offsets fence the cycle: one that consumed nothing commits a position again',
+  )
+}
+
 /** The positions, with what the cycle leaves behind in the changelogs: see `encodeCommitMetadata`. */
-function remembering(
+export function remembering(
   { tasks, offsets }: FrozenCycle,
   ranges: readonly ProducedRange[],
 ): OffsetToCommit[] {
@@ -71,7 +81,7 @@ function remembering(
 
 /** The committed cycle onto the disk: for each store one atomic batch of values and changelog position. */
 export async function applyToDisk(
-  frozen: FrozenCycle,
+  frozen: Pick<FrozenCycle, 'tasks'>,
   ranges: readonly ProducedRange[],
 ): Promise<void> {
   await Promise.all(

@@ -2,15 +2,16 @@ import type { Clock } from '../clock.ts'
 import { momentOf } from '../effects/flights.ts'
 import type { Journal, JournalEvidence } from '../effects/journal.ts'
 import { effectCommandSerde } from '../effects/outbox.ts'
-import { applyToDisk, commitCycle, type FrozenCycle } from './commit-cycle.ts'
+import { applyToDisk, type FrozenCycle } from './commit-cycle.ts'
+import type { Committer } from './committer.ts'
 import { Cycle } from './cycle.ts'
-import type { GroupGeneration, ProducedRecord, TransactionalProducer } from './ports.ts'
+import type { GroupGeneration, ProducedRecord } from './ports.ts'
 import type { RuntimeMetrics } from './runtime-metrics.ts'
 import type { Task } from './task.ts'
 import { notesOf } from '../sinks/sink.ts'
 
 export interface CommitPipelineOptions {
-  readonly producer: TransactionalProducer
+  readonly committer: Committer
   readonly clock: Clock
   readonly metrics: RuntimeMetrics
   readonly journal: Journal
@@ -89,13 +90,12 @@ export class CommitPipeline {
 
   /** Evidence alone, in a transaction of its own: the last thing before the end. */
   async publishEvidence(): Promise<void> {
-    const { producer, clock } = this.#options
+    const { committer, clock } = this.#options
     await this.#committing?.settled
     const evidence = [...this.#evidence, ...(this.#committing?.evidence ?? [])]
     if (evidence.length === 0) return
-    await producer.init()
-    await producer.send(evidence.map(each => evidenceRecord(each, clock.nowMs())))
-    await producer.commit()
+    await committer.init()
+    await committer.publish(evidence.map(each => evidenceRecord(each, clock.nowMs())))
     this.#evidence = []
   }
 
@@ -144,13 +144,13 @@ export class CommitPipeline {
     this.#evidence = []
     for (const each of evidence) cycle.produce(evidenceRecord(each, moment.wallMs))
     const metadata = `${incarnation}:${cycle.number}`
-    const frozen = tasks.map(task => task.freeze(metadata, moment.wallMs, cycle.gathered))
+    const frozen = tasks.map(task => task.freeze(metadata))
     for (const task of tasks) task.freezeEngines(moment)
     const consumed = frozen.flatMap(each => each.offsets)
     const [first] = tasks
     const offsets = consumed.length === 0 && first ? [first.anyOffset(metadata)] : consumed
     const committing: Committing = {
-      frozen: { cycle, tasks: frozen, offsets, generation },
+      frozen: { cycle, atMs: moment.wallMs, tasks: frozen, offsets, generation },
       evidence,
       result: undefined,
       settled: Promise.resolve(),
@@ -165,11 +165,11 @@ export class CommitPipeline {
   }
 
   async #commit(frozen: FrozenCycle): Promise<void> {
-    const { producer, clock, metrics, journal } = this.#options
+    const { committer, clock, metrics, journal } = this.#options
     const beganMs = clock.monotonicMs()
     // A journal that has failed takes no attempt any more: none is committed that could not be performed.
     if (journal.failure) throw journal.failure
-    const ranges = await commitCycle(producer, frozen)
+    const ranges = await committer.commit(frozen)
     this.#lastEndMs = clock.monotonicMs()
     this.#lastTookMs = this.#lastEndMs - beganMs
     metrics.commitDuration.observe(this.#lastTookMs)
@@ -215,7 +215,7 @@ export class CommitPipeline {
   }
 
   #newCycle(number: number): Cycle {
-    return new Cycle(number, this.#options.producer.gather())
+    return new Cycle(number, this.#options.committer.gather())
   }
 
   #countCommitted(cycle: Cycle): void {

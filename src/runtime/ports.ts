@@ -103,9 +103,21 @@ export interface GatheredRecords {
   add(record: ProducedRecord): void
 }
 
+/** What every producer does. Calls are strictly sequential: a second call before the first has settled is a bug and throws INTERNAL. */
+export interface RecordProducer extends AsyncDisposable {
+  /** Before the first use and after every failure; says for each kind what it ends. */
+  init(): Promise<void>
+  /** Splits by leader and by size; keeps the order within a partition. Resolves once all replicas in sync have it. */
+  send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]>
+  /** For records that come little by little: nothing is sent yet, and no transaction begins. Of this producer, for one `sendGathered`. */
+  gather(): GatheredRecords
+  sendGathered(records: GatheredRecords): Promise<readonly ProducedRange[]>
+  close(): Promise<void>
+}
+
 /**
- * One transactional id. Calls are strictly sequential: a second call before the first has settled is a bug and throws
- * INTERNAL. The transaction begins lazily with the first `send` or `addOffsets`; `commit` and `abort` without one do nothing.
+ * One transactional id. The transaction begins lazily with the first `send` or `addOffsets`; `commit` and `abort` without one do
+ * nothing. `init` fences the predecessor of this id, ends its open transaction, and waits until that is done.
  *
  * Errors: TRANSACTION_FENCED (a newer owner, or, where nobody can tell these apart, the broker aborted a transaction that
  * took too long; where it can be told, that is TRANSACTION_ABORTED), GROUP_FENCED (from
@@ -114,19 +126,25 @@ export interface GatheredRecords {
  * RECORD_TOO_LARGE, AUTHORIZATION_FAILED. After any error only `abort`, `init` or `close` may follow; `abort` leaves a usable
  * producer or throws TRANSACTION_FENCED.
  */
-export interface TransactionalProducer extends AsyncDisposable {
-  /** Fences the predecessor of this id, ends its open transaction, waits until that is done. Also after every unknown outcome. */
-  init(): Promise<void>
-  /** Splits by leader and by size; keeps the order within a partition. Resolves once all replicas in sync have it. */
-  send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]>
-  /** For records that come little by little: nothing is sent yet, and no transaction begins. Of this producer, for one `sendGathered`. */
-  gather(): GatheredRecords
-  sendGathered(records: GatheredRecords): Promise<readonly ProducedRange[]>
+export interface TransactionalProducer extends RecordProducer {
   /** One request for all partitions, fenced by the generation. */
   addOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void>
   commit(): Promise<void>
   abort(): Promise<void>
-  close(): Promise<void>
+}
+
+/**
+ * Writes outside transactions: what is acknowledged is in the log for good, in order and once; of a `send` that fails any part may be
+ * there, or come later. The first `init` ends the open transaction that a transactional producer of the same name has left
+ * behind and fences it; every `init` begins with another producer id.
+ *
+ * Errors: GROUP_FENCED (from `commitOffsets`: generation or member unknown), BROKER_UNAVAILABLE (retried inside until the time-out was
+ * used up), TRANSACTION_ABORTED (the broker no longer knows the numbers of our batches), RECORD_TOO_LARGE, AUTHORIZATION_FAILED.
+ * After any error only `init` or `close` may follow.
+ */
+export interface IdempotentProducer extends RecordProducer {
+  /** One request for all partitions, at once true, fenced by the generation. */
+  commitOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void>
 }
 
 // ---------------------------------------------------------------- the group
@@ -231,6 +249,7 @@ export interface FetcherOptions {
 
 export interface ProducerOptions {
   readonly transactionalId: string
+  /** How long a transaction may last; without transactions, how long one call may. Milliseconds. */
   readonly transactionTimeoutMs: number
 }
 
@@ -252,6 +271,7 @@ export interface KafkaCluster extends AsyncDisposable {
   readonly admin: ClusterAdmin
   createFetcher(options: FetcherOptions): CommittedRecordsFetcher
   createProducer(options: ProducerOptions): TransactionalProducer
+  createIdempotentProducer(options: ProducerOptions): IdempotentProducer
   createMember(options: GroupMemberOptions): GroupMember
   close(): Promise<void>
 }

@@ -16,6 +16,13 @@ export function positionsStore(subTopology: SubTopology): StoreDefinition<number
   }
 }
 
+export function isPositionsStore(
+  subTopology: SubTopology,
+  { name }: Pick<StoreDefinition, 'name'>,
+): boolean {
+  return positionsStore(subTopology)?.name === name
+}
+
 /** Stores of a sub-topology's tasks, and the one that the runtime keeps for it. */
 export function storeDefinitionsOf(subTopology: SubTopology): readonly StoreDefinition[] {
   const positions = positionsStore(subTopology)

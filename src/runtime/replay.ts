@@ -1,11 +1,12 @@
 import { sleep } from '../clock.ts'
-import { partitionKey, type TopicPartition } from './ports.ts'
+import { type FetchedBatch, partitionKey, type TopicPartition } from './ports.ts'
+import { isPositionsStore } from './positions.ts'
 import type { Task } from './task.ts'
 import { applyChangelog, restoreFetch, type TaskStore } from './task-store.ts'
 
 /**
  * Reads the changelogs of a task's stores from where each disk is, committed records only, until every position has reached its
- * end in `ends`, or the task leaves. The next response is under way while one is written.
+ * end in `ends`, or the task leaves. The positions store is read up to its end and no further: see `restoreTask`. The next response is under way while one is written.
  */
 export async function replay(task: Task, ends: ReadonlyMap<string, number>): Promise<void> {
   const { cluster, clock, log, metrics, restores } = task.context
@@ -47,7 +48,9 @@ export async function replay(task: Task, ends: ReadonlyMap<string, number>): Pro
         const store = waiting.get(key)
         if (store === undefined) continue
         const before = remaining(key, store)
-        await applyChangelog(store, batch, clock, ends.get(key) ?? 0)
+        const end = ends.get(key) ?? 0
+        const isBound = isPositionsStore(task.subTopology, store.definition)
+        await applyChangelog(store, isBound ? upTo(batch, end) : batch, clock, end)
         const left = remaining(key, store)
         records += batch.records.length
         progress.advance(batch.records.length, before - left)
@@ -64,6 +67,12 @@ export async function replay(task: Task, ends: ReadonlyMap<string, number>): Pro
   }
   const milliseconds = Math.round(clock.monotonicMs() - beganMs)
   log.info({ event: 'restored', task: task.id, records, milliseconds }, `${task.id} restored`)
+}
+
+/** Nothing of what was written behind the end. Markers there may be stepped over. */
+function upTo(batch: FetchedBatch, end: number): FetchedBatch {
+  const records = batch.records.filter(({ offset }) => offset < end)
+  return records.length === batch.records.length ? batch : { ...batch, records, nextOffset: end }
 }
 
 export function changelogOf(task: Task, store: TaskStore): TopicPartition {

@@ -9,7 +9,7 @@ import {
 } from './lost-state.ts'
 import { discardStore, openStores } from './open-store.ts'
 import { partitionKey } from './ports.ts'
-import { positionKey } from './positions.ts'
+import { isPositionsStore, positionKey } from './positions.ts'
 import { changelogOf, replay } from './replay.ts'
 import type { Task } from './task.ts'
 import type { TaskStore } from './task-store.ts'
@@ -23,6 +23,10 @@ import type { TaskStore } from './task-store.ts'
  * 3. Then the changelog is read, committed records only, until the *position* has reached that end. The tail may be
  *    markers or aborted data, so no record is ever waited for.
  *
+ * The positions store says which records need not be read again, and so it must never be newer than what came of them. Where cycles are
+ * transactions both are of one commit. Without transactions it is written last, so its end is read first, and it is read
+ * up to there and no further, whoever writes to it meanwhile.
+ *
  * The same for a new task, a restart and a commit whose outcome nobody knows: what the cluster says is the truth.
  */
 export async function restoreTask(task: Task): Promise<void> {
@@ -31,10 +35,7 @@ export async function restoreTask(task: Task): Promise<void> {
   await openStores(task, task.storeDefinitions)
   const { admin } = context.cluster
   const committed = await admin.committedOffsets(context.applicationId, task.sources)
-  const ends = await admin.endOffsets([
-    ...[...task.stores.values()].map(store => changelogOf(task, store)),
-    ...task.sources,
-  ])
+  const ends = await endsOf(task)
   const sources = task.sources.map(source => ({
     source,
     topicId: context.catalog.describe(source.topic).topicId,
@@ -59,6 +60,24 @@ export async function restoreTask(task: Task): Promise<void> {
   if (isLossAccepted) for (const { topic } of task.sources) task.touch(topic)
   if (task.engines.size === 0) task.createEngines()
   for (const engine of task.engines.values()) await engine.recover()
+}
+
+/** Of changelogs and sources, in the order that is safe. */
+async function endsOf(task: Task): Promise<ReadonlyMap<string, number>> {
+  const { admin } = task.context.cluster
+  const { positions = [], others = [] } = Object.groupBy(task.stores.values(), store =>
+    isPositions(task, store) ? 'positions' : 'others',
+  )
+  const first = await admin.endOffsets(positions.map(store => changelogOf(task, store)))
+  const rest = await admin.endOffsets([
+    ...others.map(store => changelogOf(task, store)),
+    ...task.sources,
+  ])
+  return new Map([...first, ...rest])
+}
+
+function isPositions(task: Task, { definition }: TaskStore): boolean {
+  return isPositionsStore(task.subTopology, definition)
 }
 
 /** Throws CHANGELOG_LOST unless the loss is accepted; true when there is one. */

@@ -1,3 +1,4 @@
+import type { Guarantee } from './committer.ts'
 import type { FetcherOptions } from './ports.ts'
 
 /** Resolved settings of one instance. */
@@ -14,6 +15,8 @@ export interface StreamsOptions {
   /** Since when the instance lives, wall clock, milliseconds; the same for all of its workers. @default when it starts */
   readonly instanceSinceMs?: number
   readonly staticMembership: boolean
+  /** Whether everything a record causes becomes visible once, or, without transactions, at least once. @default 'exactly-once' */
+  readonly guarantee: Guarantee
   /** Longest time records wait for their transaction under load, milliseconds. @default 100 */
   readonly commitIntervalMs: number
   /** @default 10000 */
@@ -45,6 +48,7 @@ export type StreamsSettings = Pick<StreamsOptions, 'applicationId' | 'instanceId
 const defaults = Object.freeze({
   workerIndex: 0,
   staticMembership: false,
+  guarantee: 'exactly-once' as const,
   commitIntervalMs: 100,
   transactionTimeoutMs: 10_000,
   rebalanceTimeoutMs: 30_000,

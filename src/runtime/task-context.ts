@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
+import type { Guarantee } from './committer.ts'
 import type { Cycle } from './cycle.ts'
 import type { Instances } from './instances.ts'
 import type { KafkaCluster } from './ports.ts'
@@ -31,6 +32,7 @@ export interface TaskContext {
   /** Who has which task. */
   readonly instances: Instances
   readonly journal: Journal
+  readonly guarantee: Guarantee
   /** Goes on where the changelogs are not what they were. */
   readonly acceptLostState: boolean
   /** What all tasks of the instance restore. */

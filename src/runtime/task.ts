@@ -13,8 +13,6 @@ import { toDeadLetters } from './dead-letter.ts'
 import type { InputQueue } from './input-queue.ts'
 import {
   type FetchedBatch,
-  type GatheredRecords,
-  type Header,
   type OffsetToCommit,
   partitionKey,
   type ProducedRange,
@@ -38,8 +36,6 @@ const transitions: Readonly<Record<TaskState, readonly TaskState[]>> = {
   running: ['restoring', 'closed'],
   closed: [],
 }
-
-const noHeaders: readonly Header[] = Object.freeze([])
 
 /** One of the partitions that a task reads. */
 export interface TaskSource extends TopicPartition {
@@ -157,6 +153,7 @@ export class Task {
         // A task that leaves and comes back begins to count anew: evidence of its former life must not fit the new tokens.
         incarnation: `${context.incarnation}:${this.id}:${context.random.uuid().slice(0, 8)}`,
         address,
+        mayHaveLeftovers: context.guarantee === 'at-least-once',
         wake: context.wake,
         onLateFact: fact => context.onLateFact(address, fact),
         deadLetter: ({ key, headers, payload, origin, reason }) =>
@@ -215,24 +212,14 @@ export class Task {
 
   // ------------------------------------------------------------ the cycle
 
-  /** Hands over everything of the active cycle, its changelog among the gathered records; the next one begins. */
-  freeze(metadata: string, nowMs: number, gathered: GatheredRecords): FrozenTask {
+  /** Hands over everything of the active cycle; the next one begins. */
+  freeze(metadata: string): FrozenTask {
     const stores = [...this.stores.values()].map(store => ({
       store,
       writes: store.overlaid.freeze(),
     }))
     const offsets = [...this.#progressed].map(topic => this.#offset(topic, metadata))
     this.#progressed = new Set()
-    for (const { store, writes } of stores)
-      for (const { key, value } of writes)
-        gathered.add({
-          topic: store.changelogTopic,
-          partition: this.partition,
-          key: Buffer.from(key),
-          value,
-          headers: noHeaders,
-          timestampMs: nowMs,
-        })
     return { task: this, stores, offsets }
   }
 

@@ -3,16 +3,12 @@ import { evidenceOfFact } from '../effects/journal.ts'
 import { describeError, errorCodeOf, StreamsError } from '../errors.ts'
 import { assignmentProtocol } from './assignor.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
+import { type Committer, openCommitter } from './committer.ts'
 import { FenceLimit } from './fence-limit.ts'
 import { InputFeed } from './input-feed.ts'
 import { sayLastWords } from './last-words.ts'
 import { type OwnedTask, OwnedTasks } from './owned-tasks.ts'
-import type {
-  CommittedRecordsFetcher,
-  GroupGeneration,
-  GroupMember,
-  TransactionalProducer,
-} from './ports.ts'
+import type { CommittedRecordsFetcher, GroupGeneration, GroupMember } from './ports.ts'
 import { decodeStandbyWork } from './instances.ts'
 import { isPassing, isStop } from './restore.ts'
 import { hasMovingEffects, nextTimerMs, turnEffects } from './running-tasks.ts'
@@ -36,14 +32,14 @@ export interface WorkerParts {
 }
 
 /**
- * One group member, one transactional producer, its tasks, and the one loop that drives them. Nothing here happens in a
+ * One group member, one producer, its tasks, and the one loop that drives them. Nothing here happens in a
  * callback: whoever has news wakes the loop, and the loop looks.
  */
 export class Worker {
   readonly #wake: WakeSignal
   readonly #context: TaskContext
   readonly #member: GroupMember
-  readonly #producer: TransactionalProducer
+  readonly #committer: Committer
   readonly #fetcher: CommittedRecordsFetcher
   readonly #commits: CommitPipeline
   readonly #owned: OwnedTasks
@@ -68,12 +64,12 @@ export class Worker {
     this.#wake = new WakeSignal(clock)
     this.#fences = new FenceLimit(clock, options.instanceId)
     this.#singleFile = new SingleFile(context.suspicion, context.log)
-    this.#producer = cluster.createProducer({
+    this.#committer = openCommitter(cluster, options.guarantee, {
       transactionalId: `${applicationId}-${options.instanceId}-${index}`,
       transactionTimeoutMs: options.transactionTimeoutMs,
     })
     this.#commits = new CommitPipeline({
-      producer: this.#producer,
+      committer: this.#committer,
       clock,
       metrics: context.metrics,
       journal: context.journal,
@@ -152,7 +148,7 @@ export class Worker {
     const { log } = this.#context
     let failure: unknown
     try {
-      await this.#untilReachable(() => this.#producer.init())
+      await this.#untilReachable(() => this.#committer.init())
       while (!this.#stopping.signal.aborted) {
         await this.#turn().catch((error: unknown) => this.#recover(error))
       }
@@ -177,7 +173,7 @@ export class Worker {
     await this.#owned.closeAll().catch(warn('close-failed'))
     await this.#standbys.close().catch(warn('close-failed'))
     await sayLastWords({ failure, engines, commits: this.#commits, clock, log })
-    await Promise.all([this.#fetcher.close(), this.#producer.close(), this.#member.close()])
+    await Promise.all([this.#fetcher.close(), this.#committer.close(), this.#member.close()])
     log.info({ event: 'worker-stopped', monotonicMs: clock.monotonicMs() }, 'worker stopped')
   }
 
@@ -329,7 +325,7 @@ export class Worker {
     this.#joined = false
     await this.#commits.abandon(this.#owned.running.map(each => each.task))
     await this.#owned.closeAll()
-    await this.#untilReachable(() => this.#producer.init())
+    await this.#untilReachable(() => this.#committer.init())
   }
 
   // ------------------------------------------------------------ failures
@@ -375,7 +371,7 @@ export class Worker {
     const running = this.#owned.running
     await this.#commits.abandon(running.map(each => each.task))
     await sleep(clock, 20)
-    await this.#untilReachable(() => this.#producer.init())
+    await this.#untilReachable(() => this.#committer.init())
     for (const owned of running) this.#owned.restore(owned)
   }
 

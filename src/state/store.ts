@@ -17,6 +17,11 @@ export interface StoreDefinition<Value = unknown> {
    * definitions of different values is a list of definitions.
    */
   expiresAtMs?(key: string, value: Value): number | undefined
+  /**
+   * A key whose value speaks of the other entries. Where a cycle is no transaction it is written behind those that the cycle wrote, so that it is
+   * never newer than they are.
+   */
+  readonly writtenLast?: string
 }
 
 /** A store as processors see it: synchronous. Reads see the writes of their own cycle first, then of the one that commits, then the disk. */

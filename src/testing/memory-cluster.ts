@@ -4,6 +4,7 @@ import type {
   FetcherOptions,
   GroupMember,
   GroupMemberOptions,
+  IdempotentProducer,
   KafkaCluster,
   ProducerOptions,
   TransactionalProducer,
@@ -11,6 +12,7 @@ import type {
 import { MemoryAdmin } from './memory-admin.ts'
 import type { MemoryBroker } from './memory-broker.ts'
 import { MemoryFetcher } from './memory-fetcher.ts'
+import { MemoryIdempotentProducer } from './memory-idempotent-producer.ts'
 import { MemoryMember } from './memory-member.ts'
 import { MemoryProducer } from './memory-producer.ts'
 import type { Connection } from './retries.ts'
@@ -34,6 +36,10 @@ export class MemoryCluster implements KafkaCluster {
 
   createProducer(options: ProducerOptions): TransactionalProducer {
     return this.#opened(new MemoryProducer(this.#broker, this.#connection, options))
+  }
+
+  createIdempotentProducer(options: ProducerOptions): IdempotentProducer {
+    return this.#opened(new MemoryIdempotentProducer(this.#broker, this.#connection, options))
   }
 
   createMember(options: GroupMemberOptions): GroupMember {

@@ -94,6 +94,19 @@ export class PartitionLog implements TransactionParticipant {
     return range
   }
 
+  /** Outside any transaction; returns the first answer again when the same batch comes twice. */
+  appendIdempotent(
+    records: readonly ProducedRecord[],
+    appendTimeMs: number | undefined,
+    origin: BatchOrigin,
+  ): ProducedRange {
+    const last = this.#lastBatches.get(origin.producerId)
+    if (last?.sequence === origin.sequence) return last.range
+    const range = this.#append(records, appendTimeMs, undefined)
+    this.#lastBatches.set(origin.producerId, { ...origin, range })
+    return range
+  }
+
   endTransaction(producerId: number, committed: boolean, timestampMs: number): void {
     const firstOffset = this.#open.get(producerId)
     this.#open.delete(producerId)

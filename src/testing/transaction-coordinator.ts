@@ -57,6 +57,11 @@ export class TransactionCoordinator {
     return { producerId: id.producerId, epoch: id.epoch }
   }
 
+  /** A producer id for who writes without transactions. */
+  newProducerId(): number {
+    return this.#nextProducerId++
+  }
+
   /** Adds a participant to the session's transaction and begins it with the first one. Throws TRANSACTION_FENCED. */
   enlist(
     name: string,

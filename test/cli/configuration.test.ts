@@ -58,6 +58,7 @@ test('the defaults are those of the contract', async () => {
     storeMemory: 512_000_000,
     standbys: 0,
     staticMembership: false,
+    guarantee: 'exactly-once',
     sessionTimeout: undefined,
     shutdownTimeout: 30_000,
     logLevel: 'info',
@@ -140,6 +141,7 @@ test.each<{ setting: SettingName; text: string; value: unknown }>([
   { setting: 'http', text: '0.0.0.0:0', value: { host: '0.0.0.0', port: 0 } },
   { setting: 'inDoubt', text: 'resend', value: 'resend' },
   { setting: 'staticMembership', text: 'true', value: true },
+  { setting: 'guarantee', text: 'at-least-once', value: 'at-least-once' },
 ])('$setting reads $text', async ({ setting, text, value }) => {
   expect((await resolve({ flags: { [setting]: text } }))[setting]).toEqual(value)
 })

@@ -54,6 +54,7 @@ const examples: Readonly<Record<Exclude<SettingName, 'config'>, unknown>> = {
   bouncesSuppress: 'none',
   instanceId: 'one',
   staticMembership: true,
+  guarantee: 'at-least-once',
   storeMemory: '1GB',
   threads: 2,
   standbys: 1,

@@ -5,6 +5,7 @@ import type {
   FetcherOptions,
   GroupMember,
   GroupMemberOptions,
+  IdempotentProducer,
   KafkaCluster,
   ProducedRecord,
   TopicPartition,
@@ -80,6 +81,19 @@ export class ContractScene {
   /** An initialised producer of a process of its own. */
   async producer(transactionalId = `${this.topic}-producer`): Promise<TransactionalProducer> {
     const producer = this.connect().createProducer({
+      transactionalId,
+      transactionTimeoutMs: 30_000,
+    })
+    this.#parts.push(producer)
+    await this.settle(producer.init())
+    return producer
+  }
+
+  /** The same, without transactions. */
+  async idempotentProducer(
+    transactionalId = `${this.topic}-producer`,
+  ): Promise<IdempotentProducer> {
+    const producer = this.connect().createIdempotentProducer({
       transactionalId,
       transactionTimeoutMs: 30_000,
     })

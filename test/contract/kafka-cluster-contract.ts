@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { adminContract } from './admin-contract.ts'
 import { ContractScene, type ClusterWorld } from './cluster-world.ts'
 import { fetcherContract } from './fetcher-contract.ts'
+import { idempotentContract } from './idempotent-contract.ts'
 import { memberContract } from './member-contract.ts'
 import { offsetsContract } from './offsets-contract.ts'
 import { transactionContract } from './transaction-contract.ts'
@@ -29,6 +30,9 @@ export function kafkaClusterContract(name: string, openWorld: () => Promise<Clus
 
     describe('transactions', () => {
       transactionContract(open)
+    })
+    describe('without transactions', () => {
+      idempotentContract(open)
     })
     describe('offsets', () => {
       offsetsContract(open)

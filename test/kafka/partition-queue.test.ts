@@ -6,7 +6,7 @@ import { SpareBuffers } from '../../src/kafka/spare-buffers.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 import { recordOf } from './record-batches.ts'
 
-const identity = { producerId: 7n, producerEpoch: 3, baseSequence: 0 }
+const identity = { producerId: 7n, producerEpoch: 3, baseSequence: 0, isTransactional: true }
 
 function queuesOf(records: readonly ProducedRecord[], bytesMax: number): PartitionQueues {
   const queues = new PartitionQueues(bytesMax)

@@ -28,7 +28,12 @@ export function recordOf(value: string | null, more: Partial<ProducedRecord> = {
 /** A batch as a broker would return it. */
 export function batchOf(records: readonly ProducedRecord[], fields: BatchFields): Buffer {
   const { baseOffset, producerId = -1, attributes = 0, maxTimestampMs } = fields
-  const identity = { producerId: BigInt(producerId), producerEpoch: 0, baseSequence: 0 }
+  const identity = {
+    producerId: BigInt(producerId),
+    producerEpoch: 0,
+    baseSequence: 0,
+    isTransactional: true,
+  }
   const writer = new RecordBatchWriter(new SpareBuffers())
   for (const record of records) writer.add(record)
   let batch = Buffer.from(writer.seal(identity))

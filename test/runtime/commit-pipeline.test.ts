@@ -4,6 +4,7 @@ import type { JournalEvidence } from '../../src/effects/journal.ts'
 import { effectCommandSerde } from '../../src/effects/outbox.ts'
 import { StreamsError } from '../../src/errors.ts'
 import { CommitPipeline } from '../../src/runtime/commit-pipeline.ts'
+import { exactlyOnce } from '../../src/runtime/committer.ts'
 import { RuntimeMetrics } from '../../src/runtime/runtime-metrics.ts'
 import { RecordingJournal } from '../effects/recording-journal.ts'
 import { RecordingProducer } from './recording-producer.ts'
@@ -39,7 +40,7 @@ beforeEach(async () => {
   world = await TaskWorld.running({ process: remember })
   wakes = 0
   pipeline = new CommitPipeline({
-    producer,
+    committer: exactlyOnce(producer),
     clock: world.simulation.clock,
     metrics: new RuntimeMetrics(),
     journal,

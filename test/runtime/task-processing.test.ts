@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { StreamsError } from '../../src/errors.ts'
 import type { Serde } from '../../src/serde.ts'
-import { RecordList } from '../../src/runtime/record-list.ts'
 import { type Text, type TextContext, TaskWorld, words } from './task-world.ts'
 
 /** Says each word once. */
@@ -126,7 +125,7 @@ test('keys that are read ahead while their cycle reaches the disk are neither mi
   const world = await TaskWorld.running({ process: sayOnce, prefetch: true })
   world.feed(['a'])
   await world.processAll()
-  const frozen = world.task.freeze('test:1', 0, new RecordList())
+  const frozen = world.task.freeze('test:1')
   const { backend } = world.task.stores.get(words.name)!
   const reads: string[] = []
   const read = backend.getMany.bind(backend)
@@ -161,10 +160,10 @@ test('positions follow the records, a batch at a time', async () => {
   world.feed(['a', 'b', 'c'])
 
   await world.simulation.settle(world.processSome(2))
-  const half = world.task.freeze('test:1', 0, new RecordList())
+  const half = world.task.freeze('test:1')
   world.task.retire()
   await world.processAll()
-  const whole = world.task.freeze('test:2', 0, new RecordList())
+  const whole = world.task.freeze('test:2')
 
   expect(half.offsets.map(each => each.offset)).toEqual([2])
   expect(whole.offsets.map(each => each.offset)).toEqual([3])

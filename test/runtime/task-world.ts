@@ -1,5 +1,6 @@
 import { SinkSlots } from '../../src/effects/sink-slots.ts'
 import { silentLogger } from '../../src/log.ts'
+import { gatherChangelog } from '../../src/runtime/changelog-records.ts'
 import { applyToDisk } from '../../src/runtime/commit-cycle.ts'
 import { Cycle } from '../../src/runtime/cycle.ts'
 import { Instances } from '../../src/runtime/instances.ts'
@@ -157,16 +158,16 @@ export class TaskWorld {
   async commit(): Promise<void> {
     const { simulation, cluster, task } = this
     const changelog = new RecordList()
-    const frozen = task.freeze('test:1', 0, changelog)
+    const frozen = task.freeze('test:1')
+    for (const { store, writes } of frozen.stores)
+      gatherChangelog(changelog, store, task.partition, writes, 0)
     const transactionalId = simulation.random.uuid()
     const producer = cluster.createProducer({ transactionalId, transactionTimeoutMs: 10_000 })
     await simulation.settle(producer.init())
     const ranges = await simulation.settle(producer.send(changelog.records))
     await simulation.settle(producer.commit())
     simulation.broker.group('app').offsets.set(frozen.offsets)
-    const generation = { groupId: 'app', memberId: '', generationId: 1, groupInstanceId: null }
-    const cycle = { cycle: this.cycle, tasks: [frozen], offsets: frozen.offsets, generation }
-    await simulation.settle(applyToDisk(cycle, ranges))
+    await simulation.settle(applyToDisk({ tasks: [frozen] }, ranges))
     task.retire()
     this.#gathered = new RecordList()
     this.cycle = new Cycle(this.cycle.number + 1, this.#gathered)
@@ -219,6 +220,7 @@ export class TaskWorld {
       journal: disk.openJournal(process),
       acceptLostState: false,
       restores: new RestoreProgress(process.clock, silentLogger),
+      guarantee: 'exactly-once',
       suspicion: new Suspicion(noProcessingMarks, silentLogger),
       slots: new Map(
         topology.nodes.map(({ name }) => [

@@ -12,7 +12,7 @@ import type { WebhookReceiver } from './webhook-receiver.ts'
 const chaosSteps = 22
 export interface LifeOptions extends Pick<
   EmailWorldOptions,
-  'alteration' | 'windowMs' | 'withWebhooks'
+  'alteration' | 'windowMs' | 'withWebhooks' | 'guarantee'
 > {
   /** What else happens at each step of the chaos. */
   readonly atStep?: (world: EmailWorld) => void

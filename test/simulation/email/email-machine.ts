@@ -2,7 +2,8 @@ import type { Delivery } from '../../../src/effects/delivery.ts'
 import { emailTopology } from '../../../src/email/email-topology.ts'
 import { EnvelopeIds } from '../../../src/email/envelope-ids.ts'
 import type { Logger } from '../../../src/log.ts'
-import type { KafkaCluster } from '../../../src/runtime/ports.ts'
+import type { Guarantee } from '../../../src/runtime/committer.ts'
+import type { KafkaCluster, RecordProducer } from '../../../src/runtime/ports.ts'
 import { Streams } from '../../../src/runtime/streams.ts'
 import type { StreamsOptions } from '../../../src/runtime/streams-options.ts'
 import { RelayRouter } from '../../../src/sinks/relay-router.ts'
@@ -12,7 +13,7 @@ import type { Simulation } from '../../../src/testing/simulation.ts'
 import { plainSerdes } from '../../support/email-flow.ts'
 import type { Alteration } from './alterations.ts'
 import type { DrawnLimits } from './drawn-limits.ts'
-import { ObservedProducer } from './observed-producer.ts'
+import { observedProducer } from './observed-producer.ts'
 import type { RelaySite } from './relay-sites.ts'
 import { RelaySink, type RelayWorld } from './relay-sink.ts'
 import type { WebhookReceiver } from './webhook-receiver.ts'
@@ -33,6 +34,8 @@ export interface MachineWorld {
   readonly windowMs: number
   readonly standbys: Pick<StreamsOptions, 'standbys' | 'acceptableLag'>
   readonly alteration: Alteration
+  /** Of the next life of a machine. */
+  readonly drawGuarantee: () => Guarantee
   readonly limits: DrawnLimits
   readonly logOf: (name: string) => Logger
   /** It is about to be written; if it is at an attempt its transaction 1 begins. */
@@ -97,7 +100,12 @@ export class EmailMachine {
     })
     const streams = new Streams(
       alteration.topology?.(topology) ?? topology,
-      { applicationId, instanceId: this.name, ...this.#world.standbys },
+      {
+        applicationId,
+        instanceId: this.name,
+        guarantee: this.#world.drawGuarantee(),
+        ...this.#world.standbys,
+      },
       {
         cluster,
         stateDirectory,
@@ -156,14 +164,16 @@ export class EmailMachine {
   }
 
   #observed(cluster: KafkaCluster): KafkaCluster {
+    const observed = <Producer extends RecordProducer>(producer: Producer): Producer =>
+      observedProducer(producer, outboxChangelog, delivery =>
+        this.#world.onDelivery(this, delivery),
+      )
     return {
       admin: cluster.admin,
       createFetcher: options => cluster.createFetcher(options),
       createMember: options => cluster.createMember(options),
-      createProducer: options =>
-        new ObservedProducer(cluster.createProducer(options), outboxChangelog, delivery =>
-          this.#world.onDelivery(this, delivery),
-        ),
+      createProducer: options => observed(cluster.createProducer(options)),
+      createIdempotentProducer: options => observed(cluster.createIdempotentProducer(options)),
       close: () => cluster.close(),
       [Symbol.asyncDispose]: () => cluster.close(),
     }

@@ -4,6 +4,8 @@ import type { EmailCallback } from '../../../src/email/records.ts'
 import { topicNames } from '../../../src/email/topic-names.ts'
 import { describeError, errorCodeOf } from '../../../src/errors.ts'
 import type { Logger } from '../../../src/log.ts'
+import type { Random } from '../../../src/random.ts'
+import type { Guarantee } from '../../../src/runtime/committer.ts'
 import type { ConsumedRecord } from '../../../src/runtime/ports.ts'
 import type { SimulatedProcess } from '../../../src/testing/simulated-process.ts'
 import { Simulation } from '../../../src/testing/simulation.ts'
@@ -27,6 +29,8 @@ export interface EmailWorldOptions {
   readonly windowMs?: number
   /** Some requests name a URL for their callback. @default false */
   readonly withWebhooks?: boolean
+  /** Of each life of a machine; `either` draws it, so that it changes from one life to the next. @default exactly-once */
+  readonly guarantee?: Guarantee | 'either'
 }
 
 const weekMs = 7 * 24 * 3_600_000
@@ -45,6 +49,7 @@ export class EmailWorld {
   readonly machines: readonly EmailMachine[]
   readonly inDoubt: 'hold' | 'resend'
   readonly windowMs: number
+  readonly guarantee: Guarantee | 'either'
   /** Promises that were seen to break while they broke. */
   readonly broken: string[] = []
   /** Somebody has set the group's offsets back to the beginning. */
@@ -62,7 +67,9 @@ export class EmailWorld {
     alteration = unaltered,
     windowMs = weekMs,
     withWebhooks = false,
+    guarantee = 'exactly-once',
   }: EmailWorldOptions) {
+    this.guarantee = guarantee
     this.windowMs = windowMs
     const simulation = new Simulation({ seed })
     const { clock, random, broker } = simulation
@@ -89,6 +96,7 @@ export class EmailWorld {
       // Few records are many here: what moves is warmed up in most lives, and moves at once in the others.
       standbys: { standbys: seed % 2, acceptableLag: seed % 5 === 0 ? 10_000 : 8 },
       alteration,
+      drawGuarantee: () => this.#drawGuarantee(random),
       limits: drawnLimits(seed),
       sites: sitesOf(seed),
       relayWorld: {
@@ -123,6 +131,11 @@ export class EmailWorld {
   callbacks(): EmailCallback[] {
     const { callback } = plainSerdes
     return this.committed(topicNames.callback).map(record => callback.deserialize(record.value!))
+  }
+
+  #drawGuarantee(random: Random): Guarantee {
+    if (this.guarantee !== 'either') return this.guarantee
+    return random.next() < 0.5 ? 'exactly-once' : 'at-least-once'
   }
 
   #onAttempt(machine: EmailMachine, identity: string): void {

@@ -1,68 +1,28 @@
 import type { Delivery } from '../../../src/effects/delivery.ts'
 import { deliverySerde } from '../../../src/effects/outbox.ts'
-import type {
-  GatheredRecords,
-  GroupGeneration,
-  OffsetToCommit,
-  ProducedRange,
-  ProducedRecord,
-  TransactionalProducer,
-} from '../../../src/runtime/ports.ts'
-import { RecordList } from '../../../src/runtime/record-list.ts'
+import type { ProducedRecord, RecordProducer } from '../../../src/runtime/ports.ts'
+import type { RecordList } from '../../../src/runtime/record-list.ts'
+import { changed } from './planted/changed.ts'
 
 /** Passes every call on, and tells of the deliveries that are written: those at an attempt have their transaction 1 begin. */
-export class ObservedProducer implements TransactionalProducer {
-  readonly #inner: TransactionalProducer
-  readonly #outboxChangelog: string
-  readonly #onDelivery: (delivery: Delivery) => void
-
-  constructor(
-    inner: TransactionalProducer,
-    outboxChangelog: string,
-    onDelivery: (delivery: Delivery) => void,
-  ) {
-    this.#inner = inner
-    this.#outboxChangelog = outboxChangelog
-    this.#onDelivery = onDelivery
+export function observedProducer<Producer extends RecordProducer>(
+  inner: Producer,
+  outboxChangelog: string,
+  onDelivery: (delivery: Delivery) => void,
+): Producer {
+  const tell = (records: readonly ProducedRecord[]): void => {
+    for (const { topic, value } of records)
+      if (topic === outboxChangelog && value !== null) onDelivery(deliverySerde.deserialize(value))
   }
-
-  init(): Promise<void> {
-    return this.#inner.init()
+  const observed: Partial<RecordProducer> = {
+    send: records => {
+      tell(records)
+      return inner.send(records)
+    },
+    sendGathered: gathered => {
+      tell((gathered as RecordList).records)
+      return inner.sendGathered(gathered)
+    },
   }
-
-  send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]> {
-    for (const { topic, value } of records) {
-      if (topic !== this.#outboxChangelog || value === null) continue
-      this.#onDelivery(deliverySerde.deserialize(value))
-    }
-    return this.#inner.send(records)
-  }
-
-  gather(): GatheredRecords {
-    return new RecordList()
-  }
-
-  sendGathered(gathered: GatheredRecords): Promise<readonly ProducedRange[]> {
-    return this.send((gathered as RecordList).records)
-  }
-
-  addOffsets(offsets: readonly OffsetToCommit[], generation: GroupGeneration): Promise<void> {
-    return this.#inner.addOffsets(offsets, generation)
-  }
-
-  commit(): Promise<void> {
-    return this.#inner.commit()
-  }
-
-  abort(): Promise<void> {
-    return this.#inner.abort()
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  return changed(inner, observed as Partial<Producer>)
 }

@@ -4,6 +4,7 @@ import type {
   FetcherOptions,
   GroupMember,
   GroupMemberOptions,
+  IdempotentProducer,
   KafkaCluster,
   ProducerOptions,
   TransactionalProducer,
@@ -20,6 +21,7 @@ export interface ClusterChanges {
     inner: TransactionalProducer,
     options: ProducerOptions,
   ) => TransactionalProducer
+  readonly idempotentProducer?: (inner: IdempotentProducer) => IdempotentProducer
   readonly memberOptions?: (options: GroupMemberOptions) => GroupMemberOptions
   readonly member?: (inner: GroupMember) => GroupMember
 }
@@ -28,11 +30,13 @@ const same = <T>(value: T): T => value
 
 export function changedCluster(inner: KafkaCluster, changes: ClusterChanges): KafkaCluster {
   const { admin = same, fetcher = same, producer = same, member = same } = changes
-  const { memberOptions = same } = changes
+  const { idempotentProducer = same, memberOptions = same } = changes
   return {
     admin: admin(inner.admin),
     createFetcher: options => fetcher(inner.createFetcher(options), options),
     createProducer: options => producer(inner.createProducer(options), options),
+    createIdempotentProducer: options =>
+      idempotentProducer(inner.createIdempotentProducer(options)),
     createMember: options => member(inner.createMember(memberOptions(options))),
     close: () => inner.close(),
     [Symbol.asyncDispose]: () => inner.close(),

@@ -1,0 +1,26 @@
+import type { Delivery } from './delivery.ts'
+import type { EngineOptions } from './engine-options.ts'
+import { endedKey } from './outbox.ts'
+
+const none: ReadonlySet<string> = new Set()
+
+/**
+ * Keys of open requests that have ended: where a cycle is no transaction, the end may be in the changelog without the deletion that belongs
+ * to it. An end that is not in doubt is never taken back, so that one is right.
+ */
+export async function leftoversOf(
+  { store, mayHaveLeftovers }: Pick<EngineOptions<never>, 'store' | 'mayHaveLeftovers'>,
+  open: readonly (readonly [key: string, delivery: Delivery])[],
+): Promise<ReadonlySet<string>> {
+  if (!mayHaveLeftovers) return none
+  const ended = await store.read(open.map(([, { plan }]) => endedKey(plan.identity)))
+  return new Set(open.flatMap(([key, each], index) => (isOver(each, ended[index]) ? [key] : [])))
+}
+
+function isOver({ plan }: Delivery, ended: Delivery | undefined): boolean {
+  return (
+    ended?.state.kind === 'ended' &&
+    ended.state.end !== 'in-doubt' &&
+    ended.plan.firstSeenMs === plan.firstSeenMs
+  )
+}
