@@ -1,4 +1,5 @@
 import { errorCodeOf, StreamsError } from '../errors.ts'
+import { FilteredBackend } from '../state/filtered-backend.ts'
 import { OverlaidStore } from '../state/overlaid-store.ts'
 import type { StoreBackend, StoreDefinition } from '../state/store.ts'
 import { newSweep } from './sweeper.ts'
@@ -52,7 +53,8 @@ async function openStore(owner: StoreOwner, definition: StoreDefinition): Promis
     await stateDirectory.destroy(owner.id, definition)
     return open()
   })
-  const backend = new WatchedBackend(opened)
+  const isOnDisk = definition.kind === 'rocksdb'
+  const backend = new WatchedBackend(isOnDisk ? await FilteredBackend.open(opened) : opened)
   const changelogTopic = changelogName(applicationId, definition.name)
   owner.stores.set(definition.name, {
     definition,

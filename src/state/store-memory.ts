@@ -10,7 +10,7 @@ const bufferBytes = { min: mebibyte / 2, max: 8 * mebibyte }
 /**
  * What each of so many stores may use, so that all of them together stay within `bytes`: write buffers first, then a block
  * cache where there is room for one in every store. Without it blocks come from the page cache of the operating system, which
- * gives way by itself. What grows with the keys is left out: some three bytes a key for filters and indexes.
+ * gives way by itself. What grows with the keys is left out: some six bytes a key for filters and indexes, RocksDB's and ours.
  */
 export function shareStoreMemory(bytes: number, stores: number): Required<RocksdbOptions> {
   const share = bytes / Math.max(1, stores)

@@ -1,12 +1,14 @@
 import { sleep } from '../../../../src/clock.ts'
 import { errorCodeOf } from '../../../../src/errors.ts'
 import type { RecordList } from '../../../../src/runtime/record-list.ts'
+import { KeyFilter } from '../../../../src/state/key-filter.ts'
 import type { StoreBackend } from '../../../../src/state/store.ts'
-import type { Alteration, Parts } from '../alterations.ts'
+import { type Alteration, type Parts, unaltered } from '../alterations.ts'
 import { applicationId } from '../email-machine.ts'
 import { changed } from './changed.ts'
 import { changedCluster } from './changed-cluster.ts'
 import type { PlantedBug } from './planted-bug.ts'
+import { replaced } from './replaced.ts'
 
 const withBackend = (
   change: (backend: StoreBackend, parts: Parts) => StoreBackend,
@@ -93,6 +95,14 @@ export const machineBugs: readonly PlantedBug[] = [
         return { ...parts, stateDirectory: changed(stateDirectory, { open }) }
       },
     },
+  },
+  {
+    bug: 'the filter of a store is not told of some of what is written',
+    alteration: unaltered,
+    plant: () =>
+      replaced(KeyFilter.prototype, 'add', function (add, key) {
+        if (key.length % 2 === 0) add.call(this, key)
+      }),
   },
   {
     bug: 'the journal hears of a dot after it was written',
