@@ -14,16 +14,29 @@ const positionRow = Buffer.from('\0position')
 const firstEntryRow = Buffer.from(entryMark)
 const afterEntriesRow = successorOf(firstEntryRow)
 
+export interface RocksdbStoreOptions extends RocksdbOptions {
+  /** Called once, when its files are nobody's again. */
+  readonly afterClose?: () => Promise<void>
+}
+
+const done = (): Promise<void> => Promise.resolve()
+
 /** Entries and changelog position in one RocksDB: they agree whenever the process dies, because one atomic batch writes both. */
 export class RocksdbStoreBackend implements StoreBackend {
   readonly #database: RocksdbDatabase
+  readonly #afterClose: () => Promise<void>
+  #closed: Promise<void> | undefined
 
-  private constructor(database: RocksdbDatabase) {
+  private constructor(database: RocksdbDatabase, afterClose: () => Promise<void>) {
     this.#database = database
+    this.#afterClose = afterClose
   }
 
   /** Makes the directory. Throws STORE_CORRUPTED for what is there but is not a whole store. */
-  static async open(path: string, options: RocksdbOptions = {}): Promise<RocksdbStoreBackend> {
+  static async open(
+    path: string,
+    { afterClose = done, ...options }: RocksdbStoreOptions = {},
+  ): Promise<RocksdbStoreBackend> {
     await prepareFiles(path)
     const database = await RocksdbDatabase.open(path, options)
     try {
@@ -32,7 +45,7 @@ export class RocksdbStoreBackend implements StoreBackend {
       await database.close()
       throw error
     }
-    return new RocksdbStoreBackend(database)
+    return new RocksdbStoreBackend(database, afterClose)
   }
 
   async getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
@@ -69,7 +82,16 @@ export class RocksdbStoreBackend implements StoreBackend {
   }
 
   close(): Promise<void> {
-    return this.#database.close()
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#database.close()
+    } finally {
+      await this.#afterClose()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
-import { type Clock, sleep } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { errorCodeOf, StreamsError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { MemoryStoreBackend } from './memory-store-backend.ts'
@@ -11,6 +11,7 @@ import { RocksdbDatabase, type RocksdbOptions } from './rocksdb-database.ts'
 import { RocksdbStoreBackend } from './rocksdb-store-backend.ts'
 import { rocksdbError } from './rocksdb-error.ts'
 import { checkName } from './store-key.ts'
+import { freeStores, StoreLocks } from './store-locks.ts'
 import { shareStoreMemory } from './store-memory.ts'
 import type { StateDirectory, StoreBackend, StoreDefinition } from './store.ts'
 
@@ -36,15 +37,12 @@ export async function openStateDirectory(options: StateDirectoryOptions): Promis
     const instance = await RocksdbDatabase.open(join(path, 'instance'), {
       writeBufferBytes: 64 * 1024,
     })
+    await freeStores(path)
     return new DiskStateDirectory(path, instance, options)
   } catch (error) {
     throw lockFailure(error, path)
   }
 }
-
-/** A store changes hands between threads in the moment in which both learn of it, milliseconds. */
-const handOverMaxMs = 1000
-const handOverLookMs = 10
 
 /**
  * The state directory that `openStateDirectory` has taken, for another thread of the same process. A store is open in one thread at a
@@ -62,7 +60,8 @@ class DiskStateDirectory implements StateDirectory {
   readonly #path: string
   /** The ownership; undefined in a thread beside the one that has it. */
   readonly #instance: RocksdbDatabase | undefined
-  readonly #clock: Clock | undefined
+  /** Undefined where nobody else has a store. */
+  readonly #locks: StoreLocks | undefined
   readonly #log: Logger
   readonly #storeMemoryBytes: number | undefined
   #rocksdb: RocksdbOptions = {}
@@ -77,7 +76,7 @@ class DiskStateDirectory implements StateDirectory {
   ) {
     this.#path = path
     this.#instance = instance
-    this.#clock = options.clock
+    this.#locks = options.clock && new StoreLocks(path, options.clock)
     this.#log = options.log
     this.#storeMemoryBytes = options.storeMemoryBytes
   }
@@ -101,7 +100,7 @@ class DiskStateDirectory implements StateDirectory {
     if (this.#closed !== undefined) throw new StreamsError('CLOSED', `${this.#path} is closed`)
     const path = this.#pathOf(taskId, store)
     await this.#untilClosed(path)
-    const backend = await this.#openBackend(path, store)
+    const backend = await this.#openBackend(taskId, store)
     this.#backends.set(path, backend)
     return backend
   }
@@ -113,11 +112,20 @@ class DiskStateDirectory implements StateDirectory {
       .map(entry => entry.name)
   }
 
-  /** Renames first: a process that dies in the middle leaves no half of a store behind under the store's name. */
   async destroy(taskId: string, store: StoreDefinition): Promise<void> {
     const path = this.#pathOf(taskId, store)
     await this.#untilClosed(path)
-    const doomed = join(this.#path, `~${taskId}~${store.name}`)
+    const release = await this.#lock(taskId, store)
+    try {
+      await this.#delete(path, `~${taskId}~${store.name}`)
+    } finally {
+      await release?.()
+    }
+  }
+
+  /** Renames first: a process that dies in the middle leaves no half of a store behind under the store's name. */
+  async #delete(path: string, doomedName: string): Promise<void> {
+    const doomed = join(this.#path, doomedName)
     await rm(doomed, { recursive: true, force: true })
     if (!existsSync(path)) return
     await rename(path, doomed)
@@ -157,11 +165,20 @@ class DiskStateDirectory implements StateDirectory {
     return text
   }
 
-  async #openBackend(path: string, store: StoreDefinition): Promise<ClosableBackend> {
+  async #openBackend(taskId: string, store: StoreDefinition): Promise<ClosableBackend> {
     if (store.kind === 'memory') return new MemoryStoreBackend()
-    const open = (): Promise<ClosableBackend> => RocksdbStoreBackend.open(path, this.#rocksdb)
-    const clock = this.#clock
-    return clock === undefined ? open() : openAfterHandOver(path, clock, open)
+    const release = await this.#lock(taskId, store)
+    try {
+      const options = { ...this.#rocksdb, ...(release && { afterClose: release }) }
+      return await RocksdbStoreBackend.open(this.#pathOf(taskId, store), options)
+    } catch (error) {
+      await release?.()
+      throw error
+    }
+  }
+
+  #lock(taskId: string, store: StoreDefinition): Promise<() => Promise<void>> | undefined {
+    return this.#locks?.take(`${taskId}~${store.name}`)
   }
 
   async #untilClosed(path: string): Promise<void> {
@@ -176,25 +193,6 @@ class DiskStateDirectory implements StateDirectory {
     checkName('task', taskId)
     checkName('store', store.name)
     return join(this.#path, taskId, store.name)
-  }
-}
-
-async function openAfterHandOver<T>(
-  path: string,
-  clock: Clock,
-  open: () => Promise<T>,
-): Promise<T> {
-  for (const untilMs = clock.monotonicMs() + handOverMaxMs; ;) {
-    try {
-      return await open()
-    } catch (error) {
-      if (errorCodeOf(error) !== 'STATE_LOCKED') throw error
-      if (clock.monotonicMs() >= untilMs)
-        throw new StreamsError('STORE_IN_USE', `another thread still has the store ${path} open`, {
-          cause: error,
-        })
-    }
-    await sleep(clock, handOverLookMs)
   }
 }
 

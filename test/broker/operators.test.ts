@@ -22,9 +22,9 @@ let instances: MailonceInstance[]
 let made = 0
 let port = 0
 
-/** The second one is to be reached under another name than the one it listens on. */
+/** The first one has several threads, which know as little of each other's requests as instances do. The second one is to be reached under another name than the one it listens on. */
 const startInstances = (): MailonceInstance[] => [
-  world.run('here'),
+  world.run('here', { threads: '2' }),
   world.run('there', { http: `127.0.0.1:${port}`, 'advertised-http': `localhost:${port}` }),
 ]
 

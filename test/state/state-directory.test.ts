@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/log.ts'
 import { utf8Serde } from '../../src/serde.ts'
 import { RocksdbDatabase } from '../../src/state/rocksdb-database.ts'
 import { joinStateDirectory, openStateDirectory } from '../../src/state/state-directory.ts'
+import { StoreLocks } from '../../src/state/store-locks.ts'
 import type { StateDirectory, StoreDefinition } from '../../src/state/store.ts'
 import { temporaryDirectories } from './temporary-directory.ts'
 
@@ -90,6 +91,29 @@ describe('threads of one process', () => {
     await holder.open('dedup_0', store)
 
     await expect(other.open('dedup_0', store)).rejects.toMatchObject({ code: 'STORE_IN_USE' })
+  })
+
+  test('what one is making does not look broken to another', async () => {
+    const path = await makeDirectory()
+    await openIn(path)
+    let nowMs = 0
+    const clock: Clock = { ...systemClock, monotonicMs: () => (nowMs += 300) }
+    await new StoreLocks(join(path, 'mail'), clock).take('dedup_0~dedup')
+    await mkdir(join(path, 'mail', 'dedup_0', 'dedup'), { recursive: true })
+    await writeFile(join(path, 'mail', 'dedup_0', 'dedup', 'LOG'), '')
+    const other = await joined(path, clock)
+
+    for (const act of [other.open('dedup_0', store), other.destroy('dedup_0', store)])
+      await expect(act).rejects.toMatchObject({ code: 'STORE_IN_USE' })
+  })
+
+  test('what threads of a dead process had open is free', async () => {
+    const path = await makeDirectory()
+    await new StoreLocks(join(path, 'mail'), systemClock).take('dedup_0~dedup')
+
+    await openIn(path)
+
+    await expect((await joined(path)).open('dedup_0', store)).resolves.toBeDefined()
   })
 
   test('all of them see the tasks of the directory, and none of them frees it', async () => {

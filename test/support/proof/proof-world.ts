@@ -70,8 +70,8 @@ export class ProofWorld implements AsyncDisposable {
     return new ProofWorld(parts, requested, resources.move())
   }
 
-  /** Starts an instance with a state directory of its own name; killed at the end, if it still runs then. */
-  run(name: string, settings: Settings = {}): MailonceInstance {
+  /** Starts an instance with a state directory of its own name; killed at the end, if it still runs then. `program` stands in for the command. */
+  run(name: string, settings: Settings = {}, program?: string): MailonceInstance {
     const flags: Settings = {
       kafka: this.servers.kafka,
       'schema-registry': this.servers.registryUrl,
@@ -89,7 +89,7 @@ export class ProofWorld implements AsyncDisposable {
     const argv = Object.entries(flags).flatMap(([flag, value]) =>
       typeof value === 'string' ? [`--${flag}`, value] : value ? [`--${flag}`] : [],
     )
-    const instance = new MailonceInstance(argv)
+    const instance = new MailonceInstance(argv, program)
     this.#instances.push(instance)
     return this.#resources.use(instance)
   }
