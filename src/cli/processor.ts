@@ -154,7 +154,7 @@ export class Processor {
     const { stateDirectory, instanceId } = await this.#openInstance(relays, resources)
     showStaging(this.#metrics.registry, configuration)
     const files = threadFiles(stateDirectory, place?.index ?? 0)
-    const journal = resources.use(await FileJournal.open(files.journal))
+    const journal = resources.use(await FileJournal.open(files.journal, clock))
     const processingMarks = resources.use(new FileProcessingMarks(files.processing))
     const serdes = await this.#serdes(files.schemas)
     if (serdes === undefined) return

@@ -1,5 +1,7 @@
+import { writeSync } from 'node:fs'
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { type Cancel, type Clock, systemClock } from '../clock.ts'
 import { describeError, StreamsError } from '../errors.ts'
 import type { Fact } from './flights.ts'
 import { notesOf, type OutcomeKind, type OutcomeNotes } from '../sinks/sink.ts'
@@ -71,35 +73,42 @@ export interface Journal extends AsyncDisposable {
 }
 
 const compactAboveBytes = 16 * 1024 * 1024
+/** Replies are flushed together, with the next dots or so soon, milliseconds: what they need at once is to outlive this process. */
+const replyFlushMs = 5
 
-/** Appends lines of JSON to one file; whoever owns the state directory owns it. A torn last line is what a crash leaves. */
+/**
+ * Appends lines of JSON to one file; whoever owns the state directory owns it. A torn last line is what a crash leaves. Lines go to the
+ * kernel at once, some microseconds each time, so they outlive this process; flushes, which are for a machine that dies, run beside them.
+ */
 export class FileJournal implements Journal {
   readonly #path: string
   readonly #entries: Map<string, Entry>
   readonly evidence: readonly JournalEvidence[]
   #file: FileHandle
   #bytes = 0
+  /** Not yet written: only while the file is replaced. */
   #buffer = ''
-  /** The write that is under way, and the one that will take what is in the buffer now. */
-  #writing: Promise<void> = Promise.resolve()
-  #nextWrite: Promise<void> | undefined
-  /** Likewise of the flushes. They run beside the writes: a reply need not wait for the disk to be safe from a crash of this process. */
+  #isCompacting = false
+  /** The flush that is under way, and the one that will take what is written now. */
   #syncing: Promise<void> = Promise.resolve()
   #nextSync: Promise<void> | undefined
+  #cancelReplyFlush: Cancel | undefined
   #failure: StreamsError | undefined
+  readonly #clock: Clock
 
-  private constructor(path: string, entries: Map<string, Entry>, file: FileHandle) {
+  private constructor(path: string, entries: Map<string, Entry>, file: FileHandle, clock: Clock) {
     this.#path = path
     this.#entries = entries
     this.#file = file
+    this.#clock = clock
     this.evidence = [...entries.values()].flatMap(evidenceOf)
   }
 
   /** Reads what is there and writes it anew. Throws DISK_FULL, and then has changed nothing. */
-  static async open(path: string): Promise<FileJournal> {
+  static async open(path: string, clock: Clock = systemClock): Promise<FileJournal> {
     try {
       const entries = replay(await readFile(path, 'utf8').catch(emptyWhenMissing))
-      const journal = new FileJournal(path, entries, await open(path, 'a'))
+      const journal = new FileJournal(path, entries, await open(path, 'a'), clock)
       await journal.#compact()
       return journal
     } catch (cause) {
@@ -112,13 +121,12 @@ export class FileJournal implements Journal {
   }
 
   attempts(addresses: readonly AttemptAddress[]): void {
-    for (const address of addresses) this.#append({ l: 'attempt', a: address })
-    void this.#flush(false).catch(() => undefined)
+    this.#write(addresses.map(address => ({ l: 'attempt', a: address })))
   }
 
   async dots(tokens: readonly string[]): Promise<void> {
-    this.#append({ l: 'dot', t: tokens })
-    await this.#flush(true)
+    this.#write([{ l: 'dot', t: tokens }])
+    await this.#flush()
   }
 
   reply(
@@ -128,17 +136,18 @@ export class FileJournal implements Journal {
     atMs: number,
     notes: OutcomeNotes = {},
   ): void {
-    this.#append({ l: 'reply', t: token, o: outcome, r: reply, m: atMs, n: notes })
-    void this.#flush(true).catch(() => undefined)
+    this.#write([{ l: 'reply', t: token, o: outcome, r: reply, m: atMs, n: notes }])
+    this.#cancelReplyFlush ??= this.#clock.schedule(replyFlushMs, () => {
+      this.#flush().catch(() => undefined)
+    })
   }
 
   settled(tokens: readonly string[]): void {
-    this.#append({ l: 'settled', t: tokens })
-    void this.#flush(false).catch(() => undefined)
+    this.#write([{ l: 'settled', t: tokens }])
   }
 
   async close(): Promise<void> {
-    await this.#flush(true).catch(() => undefined)
+    await this.#flush().catch(() => undefined)
     await this.#file.close().catch(() => undefined)
   }
 
@@ -146,32 +155,30 @@ export class FileJournal implements Journal {
     await this.close()
   }
 
-  #append(line: Line): void {
-    remember(this.#entries, line)
-    this.#buffer += `${JSON.stringify(line)}\n`
+  #write(lines: readonly Line[]): void {
+    for (const line of lines) {
+      remember(this.#entries, line)
+      this.#buffer += `${JSON.stringify(line)}\n`
+    }
+    if (!this.#isCompacting) this.#writeBuffer()
   }
 
-  /** Groups: whoever comes while a write, or a flush, is under way shares the next one. */
-  #flush(toDisk: boolean): Promise<void> {
-    this.#nextWrite ??= this.#writeAfter(this.#writing)
-    if (!toDisk) return this.#nextWrite
-    // Whoever waits for the flush learns of the failure from it.
-    this.#nextWrite.catch(() => undefined)
+  #writeBuffer(): void {
+    const bytes = Buffer.from(this.#buffer)
+    this.#buffer = ''
+    if (this.#failure !== undefined) return
+    this.#bytes += bytes.length
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#file.fd, bytes, done)
+    } catch (cause) {
+      this.#fail(cause)
+    }
+  }
+
+  /** Groups: whoever comes while a flush is under way shares the next one. */
+  #flush(): Promise<void> {
     this.#nextSync ??= this.#syncAfter(this.#syncing)
     return this.#nextSync
-  }
-
-  async #writeAfter(before: Promise<void>): Promise<void> {
-    await before.catch(() => undefined)
-    this.#writing = this.#nextWrite ?? before
-    this.#nextWrite = undefined
-    const text = this.#buffer
-    this.#buffer = ''
-    await this.#orFail(async () => {
-      if (text !== '') await this.#file.appendFile(text)
-      this.#bytes += text.length
-      if (this.#bytes > compactAboveBytes) await this.#compact()
-    })
   }
 
   /** What was written by everybody who shares this flush is in the file before it begins. */
@@ -179,37 +186,49 @@ export class FileJournal implements Journal {
     await before.catch(() => undefined)
     this.#syncing = this.#nextSync ?? before
     this.#nextSync = undefined
-    await (this.#nextWrite ?? this.#writing)
-    await this.#orFail(() => this.#file.datasync())
-  }
-
-  /** After a failure what reached the file is unknown, so no later line may be trusted either. */
-  async #orFail(step: () => Promise<void>): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
+    this.#cancelReplyFlush?.()
+    this.#cancelReplyFlush = undefined
     try {
-      await step()
+      this.#mustBeWhole()
+      if (this.#bytes > compactAboveBytes) await this.#compact()
+      await this.#file.datasync()
     } catch (cause) {
-      this.#failure ??= journalFailure(this.#path, cause)
-      throw this.#failure
+      this.#fail(cause)
     }
+    // A line that could not be written meanwhile may be one of those that are waited for.
+    this.#mustBeWhole()
   }
 
-  /** Writes what is unsettled to a new file and puts it in the old one's place. */
+  #mustBeWhole(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** What reached the file is unknown now, so no later line may be trusted either. */
+  #fail(cause: unknown): void {
+    this.#failure ??= journalFailure(this.#path, cause)
+    this.#isCompacting = false
+  }
+
+  /** Writes what is unsettled to a new file and puts it in the old one's place; lines that come meanwhile follow. */
   async #compact(): Promise<void> {
+    this.#isCompacting = true
     const next = `${this.#path}.next`
     await rm(next, { force: true })
     const file = await open(next, 'a')
     const lines = [...this.#entries.values()]
       .flatMap(linesOf)
       .map(line => `${JSON.stringify(line)}\n`)
+    // They are among these.
+    this.#buffer = ''
     await file.appendFile(lines.join(''))
     await file.datasync()
     await rename(next, this.#path)
     await syncDirectory(dirname(this.#path))
-    // A flush that begins from now on takes the new file; one that is under way keeps the old one open to its end.
     const before = this.#file
     this.#file = file
     this.#bytes = 0
+    this.#isCompacting = false
+    this.#writeBuffer()
     await before.close()
   }
 }

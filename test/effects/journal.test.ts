@@ -8,6 +8,7 @@ import {
   FileJournal,
   type JournalEvidence,
 } from '../../src/effects/journal.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
 
 let directory: string
 let path: string
@@ -161,6 +162,41 @@ test('replies that come together share a flush, and the next dots do not wait fo
   expect(flushes.mock.calls.length).toBeLessThanOrEqual(2)
 })
 
+test('replies are flushed together, 5 ms after the first of them', async () => {
+  const handle = await open(join(directory, 'other'), 'a')
+  const flushes = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'datasync')
+  onTestFinished(() => flushes.mockRestore())
+  await handle.close()
+  const clock = new ManualClock()
+  await using journal = await FileJournal.open(path, clock)
+  journal.attempts(['t-1', 't-2', 't-3'].map(addressOf))
+  await journal.dots(['t-1', 't-2', 't-3'])
+  flushes.mockClear()
+
+  journal.reply('t-1', 'done', '250 ok', 1)
+  clock.advance(4)
+  journal.reply('t-2', 'done', '250 ok', 1)
+  await new Promise(resolve => setImmediate(resolve))
+  const early = flushes.mock.calls.length
+  clock.advance(1)
+  await expect.poll(() => flushes.mock.calls.length).toBe(1)
+  journal.reply('t-3', 'done', '250 ok', 1)
+  clock.advance(5)
+  await expect.poll(() => flushes.mock.calls.length).toBe(2)
+
+  expect(early).toBe(0)
+})
+
+test('a reply is in the file at once', async () => {
+  await using journal = await FileJournal.open(path)
+  journal.attempts([addressOf('t-1')])
+  await journal.dots(['t-1'])
+
+  journal.reply('t-1', 'done', '250 ok', 1)
+
+  expect(readFileSync(path, 'utf8')).toContain('250 ok')
+})
+
 test('a reply is in the file although the flush before it is still under way', async () => {
   const handle = await open(join(directory, 'other'), 'a')
   const flush = Promise.withResolvers<void>()
@@ -235,6 +271,21 @@ test('a journal that has grown large is written anew, without a word lost', asyn
 
   expect(statSync(path).size).toBeLessThan(1024 * 1024)
   expect(await evidence()).toEqual({ told: 'refused' })
+})
+
+test('a flush that fails is the end: neither these dots nor later ones may be performed', async () => {
+  const handle = await open(join(directory, 'other'), 'a')
+  const flushes = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'datasync')
+  onTestFinished(() => flushes.mockRestore())
+  await handle.close()
+  await using journal = await FileJournal.open(path)
+  journal.attempts([addressOf('t-1'), addressOf('t-2')])
+
+  flushes.mockRejectedValueOnce(Object.assign(new Error('no space'), { code: 'ENOSPC' }))
+
+  await expect(journal.dots(['t-1'])).rejects.toMatchObject({ code: 'DISK_FULL' })
+  await expect(journal.dots(['t-2'])).rejects.toMatchObject({ code: 'DISK_FULL' })
+  expect(journal.failure).toMatchObject({ code: 'DISK_FULL' })
 })
 
 test('a file that cannot be read is no empty journal', async () => {
