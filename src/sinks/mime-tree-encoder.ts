@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
-import { encode as quotedPrintable, wrap } from 'nodemailer/lib/qp'
 import type { MailIdentity } from './composed-mail.ts'
 import { mailComposer, mailComposerEncoder } from './mail-composer-encoder.ts'
 import type { MailRequest } from './mail-request.ts'
+import { plainMail } from './plain-mail-encoder.ts'
+import { base64Lines, encodeText, type TextEncoding } from './text-encoding.ts'
 
 type MimeNode = ReturnType<typeof mailComposer>
 
@@ -20,6 +21,8 @@ export async function mimeTreeEncoder(
   identity: MailIdentity,
 ): Promise<Buffer> {
   if (!isCommonShape(request)) return mailComposerEncoder(request, identity)
+  const plain = plainMail(request, identity)
+  if (plain !== undefined) return plain
   const pieces: Buffer[] = []
   await writeNode(mailComposer(request, identity), pieces)
   const lastPiece = pieces.at(-1)
@@ -46,15 +49,11 @@ async function writeNode(node: MimeNode, pieces: Buffer[]): Promise<void> {
     }
     pieces.push(Buffer.from(`\r\n--${boundary}--\r\n`))
   } else if (typeof content === 'string') {
-    if (content !== '') pieces.push(encodeText(content, transferEncoding))
+    if (content !== '')
+      pieces.push(Buffer.from(encodeText(content, transferEncoding as TextEncoding)))
   } else if (Buffer.isBuffer(content)) {
     await writeBase64(content, pieces)
   }
-}
-
-function encodeText(text: string, transferEncoding: string | false): Buffer {
-  if (transferEncoding === 'quoted-printable') return Buffer.from(wrap(quotedPrintable(text), 76))
-  return Buffer.from(transferEncoding === 'base64' ? base64Lines(Buffer.from(text)) : text)
 }
 
 /** Piece by piece, so that the event loop turns while a large attachment is encoded. */
@@ -65,9 +64,4 @@ async function writeBase64(content: Buffer, pieces: Buffer[]): Promise<void> {
     pieces.push(Buffer.from(separator + base64Lines(content.subarray(start, end)), 'latin1'))
     if (end < content.length) await setImmediate()
   }
-}
-
-/** Lines of 76 characters; the last one without a line end. */
-function base64Lines(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/.{76}(?!$)/g, '$&\r\n')
 }
