@@ -7,7 +7,7 @@ import { dkimSign } from './dkim-sign.ts'
 import { sha256Hex } from './sha256-hex.ts'
 import { needsSmtpUtf8 } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
-import { messageId, requestDigest } from './message-id.ts'
+import { messageIdOf, requestDigest } from './message-id.ts'
 import { mimeTreeEncoder } from './mime-tree-encoder.ts'
 
 /** How a request becomes bytes, beside what it says itself. */
@@ -32,10 +32,11 @@ export async function composeMail(
   if (wrong !== null) throw new StreamsError('RECORD_UNDECODABLE', wrong)
 
   const { source, requestId } = request
+  const digest = requestDigest(source, requestId, firstSeenMs)
   const identity = {
     from,
-    messageId: messageId(source, requestId, firstSeenMs, from),
-    boundary: requestDigest(source, requestId, firstSeenMs).slice(0, 26),
+    messageId: messageIdOf(digest, from),
+    boundary: digest.slice(0, 26),
     date: new Date(firstSeenMs),
   }
   const encoded = await encode(request, identity)
