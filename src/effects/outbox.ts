@@ -37,22 +37,14 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
   serialize: (delivery: Delivery) => {
-    const { payload, key, headers, ...state } = delivery
-    const json = Buffer.from(
-      JSON.stringify({
-        ...state,
-        key: key.toString('base64'),
-        headers: headers.map(each => [
-          each.key,
-          each.value === null ? null : each.value.toString('base64'),
-        ]),
-      }),
-    )
-    const bytes = Buffer.allocUnsafe(5 + json.length + payload.length)
+    const { payload, plan, key, headers, ...state } = delivery
+    const json = JSON.stringify(state).slice(0, -1) + endOf(plan, key, headers)
+    const length = Buffer.byteLength(json)
+    const bytes = Buffer.allocUnsafe(5 + length + payload.length)
     bytes[0] = formatVersion
-    bytes.writeUInt32BE(json.length, 1)
-    json.copy(bytes, 5)
-    payload.copy(bytes, 5 + json.length)
+    bytes.writeUInt32BE(length, 1)
+    bytes.write(json, 5)
+    payload.copy(bytes, 5 + length)
     return bytes
   },
   deserialize: (bytes: Buffer) => {
@@ -77,6 +69,20 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
     }
   },
 })
+
+type Headers = Delivery['headers']
+
+/** What never changes in the life of a request, as JSON: it is written with each of its states. */
+const ends = new WeakMap<Headers, { plan: Delivery['plan']; key: Buffer; text: string }>()
+
+function endOf(plan: Delivery['plan'], key: Buffer, headers: Headers): string {
+  const known = ends.get(headers)
+  if (known?.plan === plan && known.key === key) return known.text
+  const values = headers.map(each => [each.key, each.value?.toString('base64') ?? null])
+  const text = `,${JSON.stringify({ plan, key: key.toString('base64'), headers: values }).slice(1)}`
+  ends.set(headers, { plan, key, text })
+  return text
+}
 
 /** Entries of the first release count the retries of all their targets together. */
 function withRetries(each: TargetState, retries: number): TargetState {

@@ -80,6 +80,16 @@ test.each(Array.from({ length: 50 }, (_, index) => index + 1))(
   },
 )
 
+test('each state of a request is written whole, whatever was written before it', () => {
+  const first = drawnDelivery(seededRandom(1))
+  const later = { ...first, attempts: first.attempts + 1, payload: Buffer.alloc(0) }
+  const other = { ...first, plan: { ...first.plan, identity: 'another' } }
+  const renamed = { ...first, key: Buffer.from('another key') }
+
+  for (const delivery of [first, later, other, renamed, first])
+    expect(deliverySerde.deserialize(deliverySerde.serialize(delivery))).toEqual(delivery)
+})
+
 test('an entry of a newer release is refused, not misread', () => {
   const bytes = deliverySerde.serialize(deliveryOf())
   bytes[0] = 2
