@@ -4,7 +4,7 @@ import type { MailRequest } from './mail-request.ts'
 import { encodeText, type TextEncoding } from './text-encoding.ts'
 
 /** Text and nothing but text: what MailComposer would not change. A name that ends in digits may be an IPv4 address. */
-const plainAddress = /^[\w+-]+(?:\.[\w+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]+$/
+const plainAddress = /^[\w+-]+(?:\.[\w+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z]+$/
 const plainSubject = /^(?!.*=\?)[!\x23-\x7e](?:[ !\x23-\x7e]{0,500}[!\x23-\x7e])?$/
 /** A line as long as this is folded. */
 const foldedLength = 76

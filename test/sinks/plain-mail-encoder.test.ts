@@ -22,7 +22,13 @@ const words = 'Hello|Grüße|заказ|你好|🎉|.|..|=|=20|\t|a,b|?|--b| |\n
   .split('|')
   .concat('x'.repeat(90))
 const subjectWords = ['Order', '12', 'has', 'x'.repeat(40), '(b)', '<c>', 'd: e', '=', '?', 'a=b']
-const domains = ['example.com', 'mail.example.org', `${'long-'.repeat(9)}name.example`, 'b2b.co']
+const domains = [
+  'example.com',
+  'mail.example.org',
+  `${'long-'.repeat(9)}name.example`,
+  'b2b.co',
+  'localhost',
+]
 const locals = ['ann', 'B.o-b_2', 'x+tag', 'A'.repeat(60)]
 
 const someAddress = (random: Random): string => `${pick(random, locals)}@${pick(random, domains)}`
