@@ -5,13 +5,17 @@ import { parseArgs } from 'node:util'
 import { alternate, ratios, spreads } from './alternate.ts'
 import { dedupLatency } from './dedup-latency.ts'
 import { dedupStage } from './dedup-stage.ts'
+import { handOver } from './hand-over.ts'
 import { latency, latencyQuiet } from './latency.ts'
 import { mails, mailsFewConnections } from './mails.ts'
 import { whyNoPeers } from './peers.ts'
 import { priority } from './priority.ts'
 import { report } from './report.ts'
+import { restart } from './restart.ts'
 import { restore } from './restore.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
+import { soak } from './soak.ts'
+import { steady } from './steady.ts'
 import { timers } from './timers.ts'
 
 const scenarios: readonly Scenario[] = [
@@ -24,16 +28,22 @@ const scenarios: readonly Scenario[] = [
   timers,
   priority,
   restore,
+  restart,
+  handOver,
 ]
+/** Run by name only. */
+const longScenarios: readonly Scenario[] = [soak, steady]
+const all = [...scenarios, ...longScenarios]
 const help = `npm run bench -- [SCENARIO …] [FLAG …]
 
-${scenarios.map(each => `  ${each.name.padEnd(16)} ${each.what}`).join('\n')}
+${all.map(each => `  ${each.name.padEnd(16)} ${each.what}`).join('\n')}
 
   --against-peers        the peers in ../shared/peers (or $MAILONCE_PEERS) take turns with mailonce
   --runs N               runs of each whose median counts, after one that is thrown away (5; 1 throws none away)
   --records N            of the dedup stage (1111111; 300000 for a short look)
-  --keys N               known requests, of the scenarios with much state (1000000)
+  --keys N               known requests, of the scenarios with much state (10000000; restore 1000000)
   --mails N              of the scenario mails (20000)
+  --minutes N            of soak (10) and steady (60), which run when named
   --seconds N            of the latency scenarios (30)
   --cpu-profile DIR      leaves a profile of every measured mailonce process there
   --json                 one line of JSON for each scenario, with every run
@@ -48,6 +58,7 @@ const { values, positionals } = parseArgs({
     records: { type: 'string', default: '1111111' },
     keys: { type: 'string' },
     mails: { type: 'string', default: '20000' },
+    minutes: { type: 'string' },
     seconds: { type: 'string', default: '30' },
     'cpu-profile': { type: 'string' },
   },
@@ -56,7 +67,7 @@ if (values.help) {
   process.stdout.write(help)
   process.exit(0)
 }
-const unknown = positionals.filter(name => !scenarios.some(each => each.name === name))
+const unknown = positionals.filter(name => !all.some(each => each.name === name))
 if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(', ')}\n${help}`)
 const missing = values['against-peers'] ? whyNoPeers() : undefined
 if (missing !== undefined) process.stderr.write(`without peers: ${missing}\n`)
@@ -65,13 +76,15 @@ const options: ScenarioOptions = {
   ...(values.keys !== undefined && { keys: Number(values.keys) }),
   mails: Number(values.mails),
   seconds: Number(values.seconds),
+  ...(values.minutes !== undefined && { minutes: Number(values.minutes) }),
   againstPeers: values['against-peers'] && missing === undefined,
   nodeFlags: values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : [],
 }
 const runs = Number(values.runs)
 
-for (const scenario of scenarios) {
-  if (positionals.length > 0 && !positionals.includes(scenario.name)) continue
+const chosen =
+  positionals.length === 0 ? scenarios : all.filter(each => positionals.includes(each.name))
+for (const scenario of chosen) {
   await using arena = await scenario.open(options)
   const results = await alternate(arena, runs, (contender, figures) =>
     process.stderr.write(`${scenario.name} ${contender} ${JSON.stringify(figures)}\n`),

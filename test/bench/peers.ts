@@ -34,6 +34,12 @@ export async function kafkaStreams(
   flags: Readonly<Record<string, string | number>>,
 ): Promise<Readonly<Record<string, number>>> {
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const { stdout } = await run(program, [command, '--bootstrap', kafka, ...args])
+  // One that kills itself ends as killed, after its line.
+  const { stdout } = await run(program, [command, '--bootstrap', kafka, ...args]).catch(
+    (error: Error & { readonly stdout?: string }) => {
+      if (command === 'kill' && error.stdout) return { stdout: error.stdout }
+      throw error
+    },
+  )
   return JSON.parse(stdout.split('\n')[0]!) as Record<string, number>
 }

@@ -26,6 +26,8 @@ export interface ScenarioOptions {
   readonly keys?: number
   readonly mails: number
   readonly seconds: number
+  /** Of the long scenarios, where not what they take by themselves. */
+  readonly minutes?: number
   readonly againstPeers: boolean
   /** Passed to the measured process, for a profile. */
   readonly nodeFlags: readonly string[]
