@@ -114,7 +114,8 @@ async function* inDoubtOf({ definition, backend }: OwnedStore): AsyncGenerator<R
       if (delivery.state.kind === 'ended' && delivery.state.end === 'in-doubt')
         yield statusOf(delivery)
     }
-    if (page.length < scanPage) return
-    after = page.at(-1)![0]
+    const last = page.at(-1)
+    if (last === undefined) return
+    after = last[0]
   }
 }

@@ -112,7 +112,7 @@ export class EffectEngine<Request> {
           this.#doubts.add(identity, token)
         }
       }
-      if (page.length < scanPage) return
+      if (page.length === 0) return
     }
   }
 

@@ -15,8 +15,8 @@ export type Stage = 'ready' | 'loading' | 'flying' | 'timer' | 'doubt'
 
 const stages: readonly Stage[] = ['ready', 'loading', 'flying', 'timer', 'doubt']
 
-/** Requests whose bytes stay in memory while they wait for their turn. */
-const retainedMax = 2000
+/** Requests whose bytes stay in memory while they wait for their turn, and how many bytes. */
+const retainedMax = { requests: 2000, bytes: 4 * 1024 * 1024 }
 /** What the store keeps of a request beside its bytes, roughly. */
 const stateBytes = 500
 
@@ -44,6 +44,7 @@ export class OpenRequests {
   readonly #room: OutboxRoom | undefined
   /** Ready ones whose bytes are in memory. */
   #retained = 0
+  #retainedBytes = 0
   #bytes = 0
 
   /** `room` is told what is open. */
@@ -102,6 +103,12 @@ export class OpenRequests {
     else this.#flights.set(row, flight)
   }
 
+  /** Of the request and what is kept beside it, bytes; 0 where nobody knows it. */
+  sizeOf(identity: string): number {
+    const row = this.#rows.find(identity)
+    return row === noRow ? 0 : this.#rows.size[row]!
+  }
+
   /** Times its bytes were asked for: an answer to an earlier time is old. */
   loads(identity: string): number | undefined {
     return this.#rows.loads[this.#rows.find(identity)]
@@ -130,6 +137,7 @@ export class OpenRequests {
     this.#flights.clear()
     this.#counts.fill(0)
     this.#retained = 0
+    this.#retainedBytes = 0
   }
 
   /** Puts the request where its delivery state says. `attempting` is left to the caller. */
@@ -168,7 +176,7 @@ export class OpenRequests {
     const row = this.#rows.find(identity)
     this.#leave(row)
     this.#deliveries.set(row, delivery)
-    this.#retained += 1
+    this.#retain(row, 1)
     this.#setReady(row, true)
   }
 
@@ -185,12 +193,22 @@ export class OpenRequests {
     this.#setStage(row, stage)
   }
 
-  /** Waiting ones that are due become ready; returns those whose expiry is due: they must end although nobody has room for them. */
-  wakeDue(nowMs: number, limit: number): string[] {
+  /**
+   * Waiting ones that are due become ready; returns those whose expiry is due: they must end although nobody has room for them. At most
+   * `limit` of both, and no more once the expired ones come to `bytesMax`.
+   */
+  wakeDue(nowMs: number, limit: number, bytesMax = Infinity): string[] {
     const expired: string[] = []
-    for (const row of this.#timers.takeDue(nowMs, limit))
-      if (this.#rows.expiresAtMs[row]! <= nowMs) expired.push(this.#rows.identityOf(row))
-      else this.#makeReady(row)
+    let bytes = 0
+    for (let woken = 0; woken < limit && bytes < bytesMax; woken += 1) {
+      const [row] = this.#timers.takeDue(nowMs, 1)
+      if (row === undefined) break
+      if (this.#rows.expiresAtMs[row]! > nowMs) this.#makeReady(row)
+      else {
+        expired.push(this.#rows.identityOf(row))
+        bytes += this.#rows.size[row]!
+      }
+    }
     return expired
   }
 
@@ -216,7 +234,7 @@ export class OpenRequests {
     const row = this.#ready.take((lane, next) => admit(lane, this.#deliveries.get(next)))
     if (row === noRow) return undefined
     const delivery = this.#deliveries.get(row)
-    if (delivery) this.#retained -= 1
+    if (delivery) this.#retain(row, -1)
     this.#timers.delete(row)
     this.#setStage(row, 'loading')
     return { identity: this.#rows.identityOf(row), lane: this.#lanes.of(row), delivery }
@@ -265,14 +283,21 @@ export class OpenRequests {
   #leave(row: number): void {
     if (this.#stageOf(row) !== 'ready') return
     this.#ready.remove(row)
-    if (this.#deliveries.has(row)) this.#retained -= 1
+    if (this.#deliveries.has(row)) this.#retain(row, -1)
     this.#setStage(row, 'loading')
   }
 
   #makeReady(row: number): void {
-    if (this.#retained >= retainedMax) this.#deliveries.delete(row)
-    if (this.#deliveries.has(row)) this.#retained += 1
+    const { requests, bytes } = retainedMax
+    if (this.#retained >= requests || this.#retainedBytes >= bytes) this.#deliveries.delete(row)
+    if (this.#deliveries.has(row)) this.#retain(row, 1)
     this.#setReady(row, false)
+  }
+
+  /** `by`: 1 or -1. Its size does not change while it is ready. */
+  #retain(row: number, by: number): void {
+    this.#retained += by
+    this.#retainedBytes += by * this.#rows.size[row]!
   }
 
   #setReady(row: number, isFirst: boolean): void {

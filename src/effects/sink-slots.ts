@@ -14,10 +14,13 @@ export interface SinkSlotsOptions {
   readonly log?: Logger
 }
 
+/** Of requests whose tries are under way: each is in memory several times until its end. */
+const flyingBytesMax = 32 * 1024 * 1024
+
 const anybody: Asking = Object.freeze({ priority: -Infinity, parties: [] })
 
 /**
- * What all tasks of an instance share of one sink: how many tries may be under way, how much of that each source and each
+ * What all tasks of an instance share of one sink: how many tries may be under way, and bytes of them, how much of that each source and each
  * destination may have, and a circuit. Requests wait in their stores meanwhile, and no retry of theirs is used up.
  * What has begun is never held up by any of it.
  */
@@ -33,6 +36,7 @@ export class SinkSlots {
   readonly #roomListeners = new Set<(party: PartyName) => void>()
   readonly #timers = new Map<AnyParty, Cancel>()
   readonly #running = new Set<Permit>()
+  #bytes = 0
 
   constructor(max: number, clock: Clock, random: Random, options: SinkSlotsOptions = {}) {
     const { traffic, outbox = defaultOutboxLimit, log = silentLogger } = options
@@ -65,6 +69,7 @@ export class SinkSlots {
   /** Who has no room for the try; `full` when nobody of its priority may begin; undefined when it may begin now. */
   obstacle(asking: Asking): 'full' | PartyName | undefined {
     if (this.used >= this.#maxFor(asking.priority) || !this.#circuit.mayTry) return 'full'
+    if (this.#bytes >= flyingBytesMax) return 'full'
     if (this.#parties.room('sink') === 0) {
       this.#awaitPace('sink')
       return 'full'
@@ -81,8 +86,8 @@ export class SinkSlots {
     return room
   }
 
-  /** Begins a try that has no obstacle. */
-  begin(asking: Asking): Permit {
+  /** Begins a try that has no obstacle, of a request of so many bytes. */
+  begin(asking: Asking, bytes = 0): Permit {
     this.#circuit.begin()
     const { parties } = asking
     const permit: Permit = {
@@ -90,12 +95,14 @@ export class SinkSlots {
       parties,
       release: (isUnused = false) => {
         if (!this.#running.delete(permit)) return
+        this.#bytes -= bytes
         this.#parties.end(permit, isUnused)
         for (const party of parties) this.#tellRoom(party)
         this.#tellFree()
       },
     }
     this.#running.add(permit)
+    this.#bytes += bytes
     this.#parties.begin(permit)
     return permit
   }

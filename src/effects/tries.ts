@@ -13,7 +13,9 @@ import type { OutboxWriter } from './outbox-writer.ts'
 import type { Verdict } from './ready-lines.ts'
 import { isRepetitionOver } from './repetition.ts'
 
+/** Requests whose bytes are read at a time, and how many bytes; one that is larger is read alone. */
 const loadBatch = 64
+const loadBytes = 4 * 1024 * 1024
 /** That end unsent in one turn: each is written into the cycle. */
 const endedMax = 1000
 
@@ -21,6 +23,7 @@ const endedMax = 1000
 interface Load {
   readonly identity: string
   readonly loads: number | undefined
+  readonly bytes: number
 }
 
 /** Chooses what is tried next, as room allows, and takes tries back that nobody has seen. */
@@ -33,6 +36,7 @@ export class Tries<Request> {
   #expiring: string[] = []
   /** Requests whose bytes are being read. */
   #loading = 0
+  #loadingBytes = 0
   #epoch = 0
   #failure: Error | undefined
 
@@ -53,6 +57,7 @@ export class Tries<Request> {
     this.#epoch += 1
     this.#expiring = []
     this.#loading = 0
+    this.#loadingBytes = 0
     this.#failure = undefined
   }
 
@@ -68,7 +73,9 @@ export class Tries<Request> {
     }
     this.#open.wakeBlocked(party => slots.roomOf(party))
     let ended = 0
-    while (this.#loading + toLoad.length < loadBatch && ended < endedMax) {
+    const mayLoad = (): boolean =>
+      this.#loading + toLoad.length < loadBatch && this.#loadingBytes + bytesOf(toLoad) < loadBytes
+    while (mayLoad() && ended < endedMax) {
       const taken = this.#open.takeReady(admit)
       if (taken === undefined) break
       const { identity, lane, delivery } = taken
@@ -86,7 +93,10 @@ export class Tries<Request> {
           continue
         }
         this.#open.setStage(identity, 'flying')
-        this.#open.setFlight(identity, this.#flights.start(delivery, request, slots.begin(lane)))
+        this.#open.setFlight(
+          identity,
+          this.#flights.start(delivery, request, slots.begin(lane, delivery.payload.length)),
+        )
       }
     }
     if (toLoad.length > 0) void this.#load(toLoad)
@@ -106,7 +116,7 @@ export class Tries<Request> {
     const toLoad: Load[] = []
     // What was read may have been decided by evidence since.
     const loaded = this.#expiring.splice(0).filter(each => this.#open.stage(each) === 'loading')
-    for (const identity of [...this.#open.wakeDue(nowMs, loadBatch), ...loaded]) {
+    for (const identity of [...this.#open.wakeDue(nowMs, loadBatch, loadBytes), ...loaded]) {
       const delivery = this.#open.delivery(identity)
       if (delivery) this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
       else toLoad.push(this.#toLoad(identity))
@@ -116,7 +126,7 @@ export class Tries<Request> {
 
   #toLoad(identity: string): Load {
     this.#open.setStage(identity, 'loading')
-    return { identity, loads: this.#open.loads(identity) }
+    return { identity, loads: this.#open.loads(identity), bytes: this.#open.sizeOf(identity) }
   }
 
   /** Brings requests back to memory whose turn has come. What has changed meanwhile is newer than what was read. */
@@ -124,6 +134,7 @@ export class Tries<Request> {
     const { store, clock, wake } = this.#options
     const epoch = this.#epoch
     this.#loading += loads.length
+    this.#loadingBytes += bytesOf(loads)
     try {
       const deliveries = await store.read(loads.map(({ identity }) => openKey(identity)))
       if (epoch !== this.#epoch) return
@@ -143,6 +154,7 @@ export class Tries<Request> {
         } else this.#open.makeNext(identity, delivery)
       }
       this.#loading -= loads.length
+      this.#loadingBytes -= bytesOf(loads)
     } catch (error) {
       if (epoch === this.#epoch)
         this.#failure = error instanceof Error ? error : new Error(String(error))
@@ -170,6 +182,10 @@ export class Tries<Request> {
     const { identity } = flight
     if (this.#open.flight(identity) === flight) this.#open.setFlight(identity, undefined)
   }
+}
+
+function bytesOf(loads: readonly Load[]): number {
+  return loads.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** What has come to an end by the time alone, and makes a try pointless or wrong. */

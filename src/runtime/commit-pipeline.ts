@@ -41,7 +41,8 @@ interface Committing {
 }
 
 const recordsMax = 20_000
-const bytesMax = 32 * 1024 * 1024
+/** Of outputs and of writes into stores; as much may be committing meanwhile. */
+const bytesMax = 16 * 1024 * 1024
 /** Between two transactions: the broker writes the markers of the first meanwhile; without it the second waits 20 ms for them. */
 const pauseMs = 2
 /** Never waits longer than this for what may come along, however long the last transaction took. */
@@ -78,8 +79,11 @@ export class CommitPipeline {
   }
 
   /** The active cycle takes no more input until it can be committed. */
-  get isFull(): boolean {
-    return this.#active.records >= recordsMax || this.#active.bytes >= bytesMax
+  isFull(tasks: readonly Pick<Task, 'writtenBytes'>[]): boolean {
+    if (this.#active.records >= recordsMax) return true
+    let { bytes } = this.#active
+    for (const { writtenBytes } of tasks) bytes += writtenBytes
+    return bytes >= bytesMax
   }
 
   /** Evidence for the owner of a request, wherever it is: a record of the next transaction. */
@@ -118,7 +122,7 @@ export class CommitPipeline {
     this.#active.beganMs ??= nowMs
     const ageMs = nowMs - this.#active.beganMs
     const waitMs = content ? this.#options.commitIntervalMs : idleCommitMs
-    const due = (content && (urgent || quiet || this.isFull)) || ageMs >= waitMs
+    const due = (content && (urgent || quiet || this.isFull(tasks))) || ageMs >= waitMs
     if (!due) return waitMs - ageMs
     const leftMs = this.#startMs(request, this.#active.beganMs) - nowMs
     if (leftMs > 0) return leftMs
@@ -130,8 +134,8 @@ export class CommitPipeline {
    * What is about to come gets into this transaction, if that takes no longer than a transaction does: left behind it would wait for
    * the whole of this one. So connections fall into step, and there is one transaction for all of them instead of two for half each.
    */
-  #startMs({ growing }: CommitRequest, beganMs: number): number {
-    const gatherMs = growing && !this.isFull ? Math.min(this.#lastTookMs, gatherMaxMs) : 0
+  #startMs({ growing, tasks }: CommitRequest, beganMs: number): number {
+    const gatherMs = growing && !this.isFull(tasks) ? Math.min(this.#lastTookMs, gatherMaxMs) : 0
     return Math.max(this.#lastEndMs + pauseMs, Math.max(this.#lastEndMs, beganMs) + gatherMs)
   }
 

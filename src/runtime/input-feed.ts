@@ -6,6 +6,8 @@ import type { PreparedBatch } from './task-processing.ts'
 const recordsPerTurn = 250
 /** Of one partition, and of all together: beyond it records stay with the broker. */
 const queuedMax = 5000
+/** The same in bytes. Beside them the fetcher has one response at hand, and one under way. */
+const queuedBytesMax = { ofPartition: 4 * 1024 * 1024, ofAll: 16 * 1024 * 1024 }
 
 /** Moves fetched records into the tasks' queues and through their graphs; who has too much is paused, alone. */
 export class InputFeed {
@@ -47,8 +49,12 @@ export class InputFeed {
 
   #poll(running: readonly OwnedTask[]): void {
     let queued = 0
-    for (const { task } of running) queued += task.queuedRecords
-    if (queued > queuedMax) return
+    let bytes = 0
+    for (const { task } of running) {
+      queued += task.queuedRecords
+      bytes += task.queuedBytes
+    }
+    if (queued > queuedMax || bytes > queuedBytesMax.ofAll) return
     for (const batch of this.#fetcher.poll())
       this.#owned.readerOf(batch.topic, batch.partition)?.enqueue(batch)
   }
@@ -58,13 +64,17 @@ export class InputFeed {
     for (const { task } of running) {
       const isFull = hasFullEffect(task)
       for (const at of task.sources) {
-        const queued = task.queues.get(at.topic)?.size ?? 0
+        const queue = task.queues.get(at.topic)
+        const share = Math.max(
+          (queue?.size ?? 0) / queuedMax,
+          (queue?.bytes ?? 0) / queuedBytesMax.ofPartition,
+        )
         const isFullForIt = isFull && !at.isCommands
         const isPaused = this.#paused.has(at.key)
-        if (!isPaused && (queued > queuedMax || isFullForIt)) {
+        if (!isPaused && (share > 1 || isFullForIt)) {
           this.#fetcher.pause(at)
           this.#paused.add(at.key)
-        } else if (isPaused && queued <= queuedMax / 5 && !isFullForIt) {
+        } else if (isPaused && share <= 0.2 && !isFullForIt) {
           this.#fetcher.resume(at)
           this.#paused.delete(at.key)
         }

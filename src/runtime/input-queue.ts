@@ -2,6 +2,7 @@ import type { ConsumedRecord, FetchedBatch } from './ports.ts'
 
 interface QueuedBatch {
   readonly batch: FetchedBatch
+  readonly bytes: number
   next: number
 }
 
@@ -25,12 +26,18 @@ export class InputQueue {
     return size
   }
 
+  /** Of what waits, bytes; of a batch that has begun all of them. */
+  get bytes(): number {
+    let bytes = 0
+    for (const queued of this.#batches) bytes += queued.bytes
+    return bytes
+  }
+
   /** A batch without records only moves the position: markers and aborted data. */
   add(batch: FetchedBatch): void {
     this.highWatermark = batch.highWatermark
-    if (batch.records.length > 0) this.#batches.push({ batch, next: 0 })
-    else if (this.#batches.length === 0) this.position = batch.nextOffset
-    else this.#batches.push({ batch, next: 0 })
+    if (batch.records.length === 0 && this.#batches.length === 0) this.position = batch.nextOffset
+    else this.#batches.push({ batch, bytes: bytesOf(batch), next: 0 })
   }
 
   /** The next records, at most `limit`, without taking them. */
@@ -51,4 +58,10 @@ export class InputQueue {
       this.#batches.shift()
     }
   }
+}
+
+function bytesOf({ records }: FetchedBatch): number {
+  let bytes = 0
+  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0)
+  return bytes
 }

@@ -57,8 +57,9 @@ async function sweepSome(task: Task, store: TaskStore): Promise<void> {
     if (atMs <= nowMs && !overlaid.isLoaded(key)) overlaid.delete(key)
     else sweep.earliestMs = Math.min(sweep.earliestMs, atMs)
   }
-  if (entries.length === entriesPerStep) {
-    sweep.cursor = entries.at(-1)![0]
+  const last = entries.at(-1)
+  if (last !== undefined) {
+    sweep.cursor = last[0]
     return
   }
   sweep.notBeforeMs = sweep.earliestMs === Infinity ? nowMs + 60_000 : sweep.earliestMs

@@ -201,6 +201,19 @@ export class Task {
     return size
   }
 
+  get queuedBytes(): number {
+    let bytes = 0
+    for (const queue of this.queues.values()) if (!queue.parked) bytes += queue.bytes
+    return bytes
+  }
+
+  /** Of the active cycle's writes into its stores. */
+  get writtenBytes(): number {
+    let bytes = 0
+    for (const store of this.stores.values()) bytes += store.overlaid.writtenBytes
+    return bytes
+  }
+
   get hasWrites(): boolean {
     for (const store of this.stores.values()) if (store.overlaid.activeSize > 0) return true
     return false

@@ -207,9 +207,11 @@ export class Worker {
   async #ingest(): Promise<number> {
     this.#turns += 1
     const commits = this.#commits
-    if (commits.isFull) return 0
-    if (!this.#singleFile.isOn) return this.#feed.process(this.#turns, () => commits.isFull)
-    if (commits.isBusy || commits.hasContent(this.#owned.running.map(each => each.task))) return 0
+    const tasks = this.#owned.running.map(each => each.task)
+    const isFull = (): boolean => commits.isFull(tasks)
+    if (isFull()) return 0
+    if (!this.#singleFile.isOn) return this.#feed.process(this.#turns, isFull)
+    if (commits.isBusy || commits.hasContent(tasks)) return 0
     const processed = await this.#feed.process(this.#turns, () => commits.active.records > 0, 1)
     if (processed > 0) this.#singleFile.took(commits.active)
     return processed

@@ -1,7 +1,12 @@
 import { StreamsError } from '../errors.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import { checkKey, compareUtf8 } from './store-key.ts'
-import type { ChangelogPosition, StoreBackend, StoreWrite } from './store.ts'
+import {
+  type ChangelogPosition,
+  scanBytesMax,
+  type StoreBackend,
+  type StoreWrite,
+} from './store.ts'
 
 /** Entries in memory: for stores of the kind `memory`, restored from their changelog at every start, and for tests. */
 export class MemoryStoreBackend implements StoreBackend {
@@ -37,13 +42,15 @@ export class MemoryStoreBackend implements StoreBackend {
   ): Promise<(readonly [key: string, value: Buffer])[]> {
     this.#checkOpen()
     const found: (readonly [string, Buffer])[] = []
+    let bytes = 0
     if (limit <= 0) return found
     for (const key of this.#keys.from(compareUtf8(afterKey, prefix) > 0 ? afterKey : prefix)) {
       if (key === afterKey) continue
       const value = this.#values.get(key)
       if (!key.startsWith(prefix) || value === undefined) break
       found.push([key, value])
-      if (found.length >= limit) break
+      bytes += value.length
+      if (found.length >= limit || bytes >= scanBytesMax) break
     }
     return found
   }

@@ -47,6 +47,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
   /** What the active overlay held before each write since the first mark: taken back from its end. */
   readonly #undoLog: { readonly key: string; readonly before: Write<Value> | undefined }[] = []
   #marked = false
+  #writtenBytes = 0
 
   constructor(definition: StoreDefinition<Value>, backend: StoreBackend) {
     this.definition = definition
@@ -123,6 +124,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
     assert(this.#committing === undefined, 'one cycle commits at a time')
     this.#committing = this.#active
     this.#active = new Map()
+    this.#writtenBytes = 0
     this.clearMarks()
     return Array.from(this.#committing, ([key, { bytes }]) => ({ key, value: bytes }))
   }
@@ -137,6 +139,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
   /** The cycle failed: everything since the last `retire` never happened. */
   drop(): void {
     this.#active = new Map()
+    this.#writtenBytes = 0
     this.#committing = undefined
     this.clearMarks()
     this.dropLoaded()
@@ -162,6 +165,11 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
     return entries
   }
 
+  /** Bytes of all that the active cycle has written, also of what was written over or taken back since. */
+  get writtenBytes(): number {
+    return this.#writtenBytes
+  }
+
   /** Keys that the active cycle has written. */
   get activeSize(): number {
     return this.#active.size
@@ -175,6 +183,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
   #write(key: string, write: Write<Value>): void {
     if (this.#marked) this.#undoLog.push({ key, before: this.#active.get(key) })
     this.#active.set(key, write)
+    this.#writtenBytes += write.bytes?.length ?? 0
   }
 
   /** Without waiting where the serde knows what it needs: for nearly every value. */

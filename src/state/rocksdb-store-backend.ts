@@ -6,7 +6,12 @@ import { StreamsError } from '../errors.ts'
 import { RocksdbDatabase, type KeyRange, type RocksdbOptions } from './rocksdb-database.ts'
 import { rocksdbError } from './rocksdb-error.ts'
 import { checkKey } from './store-key.ts'
-import type { ChangelogPosition, StoreBackend, StoreWrite } from './store.ts'
+import {
+  type ChangelogPosition,
+  scanBytesMax,
+  type StoreBackend,
+  type StoreWrite,
+} from './store.ts'
 
 /** The first byte of a row says what it is, so that no key of an entry can be taken for one of ours. */
 const entryMark = '\u0001'
@@ -68,7 +73,7 @@ export class RocksdbStoreBackend implements StoreBackend {
     afterKey: string,
     limit: number,
   ): Promise<(readonly [key: string, value: Buffer])[]> {
-    const entries = await this.#database.scan(rangeOf(prefix, afterKey), limit)
+    const entries = await this.#database.scan(rangeOf(prefix, afterKey), limit, scanBytesMax)
     return entries.map(([row, value]) => [row.toString('utf8', 1), value])
   }
 

@@ -36,6 +36,9 @@ export interface KeyValueStore<Value> {
   delete(key: string): void
 }
 
+/** Bytes of values after which a scan ends early: a page of large ones is a short page. */
+export const scanBytesMax = 8 * 1024 * 1024
+
 /** One entry of a committed write; null deletes. */
 export interface StoreWrite {
   readonly key: string
@@ -63,7 +66,10 @@ export interface StoreBackend extends AsyncDisposable {
   apply(writes: readonly StoreWrite[], position: ChangelogPosition): Promise<void>
   /** Undefined on a store that never applied anything. */
   position(): Promise<ChangelogPosition | undefined>
-  /** At most `limit` entries with keys after `afterKey` (exclusive; '' for the start) that begin with `prefix`, in order. */
+  /**
+   * At most `limit` entries with keys after `afterKey` (exclusive; '' for the start) that begin with `prefix`, in order. Fewer when
+   * they have reached `scanBytesMax` together, and at least one where there is one: none means the end.
+   */
   scan(
     prefix: string,
     afterKey: string,

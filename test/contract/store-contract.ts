@@ -231,6 +231,26 @@ function scanningContract(open: () => Promise<StoreBackend>): void {
     expect(seen).toEqual(keys)
   })
 
+  test('a page of large values is short, and none is left out', async () => {
+    const backend = await open()
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+    const value = Buffer.alloc(3 * 1024 * 1024)
+    await backend.apply(
+      keys.map(key => ({ key, value })),
+      position,
+    )
+
+    const pages: string[][] = []
+    for (let after = ''; ;) {
+      const page = keysOf(await backend.scan('', after, 100))
+      if (page.length === 0) break
+      pages.push(page)
+      after = page.at(-1)!
+    }
+
+    expect(pages).toEqual([['a', 'b', 'c'], ['d', 'e', 'f'], ['g']])
+  })
+
   test('a limit of nothing finds nothing', async () => {
     const backend = await open()
     await backend.apply(puts('a'), position)

@@ -16,7 +16,7 @@ test('a request that its effect gives up for dead keeps its bytes and its place,
 
   expect(world.deadLetters).toEqual([
     {
-      key: Buffer.from('{"identity":"r-1"}'),
+      key: Buffer.from('r-1'),
       headers: [],
       payload: Buffer.from('{"identity":"r-1"}'),
       origin: { topic: 'input', partition: 3, offset: 1 },

@@ -137,16 +137,18 @@ export class EngineWorld {
     this.#emitted.push(String(output.value))
   }
 
-  async accept(plan: Partial<EffectPlan> & { readonly identity: string }): Promise<void> {
+  /** @param spaces Bytes that its payload has besides. */
+  async accept(
+    plan: Partial<EffectPlan> & { readonly identity: string },
+    spaces = 0,
+  ): Promise<void> {
     await this.#load(plan.identity)
-    const payload = Buffer.from(JSON.stringify(plan))
+    const payload = Buffer.from(JSON.stringify(plan) + ' '.repeat(spaces))
+    const key = Buffer.from(plan.identity)
     const timestampMs = plan.firstSeenMs ?? 0
     const request = payload.toString()
     const origin = { topic: 'input', partition: 3, offset: (this.#inputs += 1) }
-    this.engine.accept(
-      { request, timestampMs, key: payload, headers: [], payload, origin },
-      this.emit,
-    )
+    this.engine.accept({ request, timestampMs, key, headers: [], payload, origin }, this.emit)
   }
 
   async evidence(identity: string, token: string, outcome: OutcomeKind): Promise<void> {

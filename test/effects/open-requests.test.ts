@@ -226,6 +226,36 @@ test('waiting requests keep no bytes', () => {
   expect(open.delivery('w')).toBeUndefined()
 })
 
+const large = (identity: string, plan: Partial<EffectPlan> = {}): Delivery => ({
+  ...queued(identity, plan),
+  payload: Buffer.alloc(1024 * 1024),
+})
+
+test('of large requests few bytes are kept, however few requests there are', () => {
+  for (let index = 0; index < 10; index += 1) open.place(large(`r-${index}`))
+
+  const kept = Array.from({ length: 10 }, (_, index) => open.delivery(`r-${index}`))
+  expect(kept.filter(Boolean)).toHaveLength(4)
+})
+
+test('what has been taken makes room for the bytes of others', () => {
+  for (let index = 0; index < 4; index += 1) open.place(large(`r-${index}`))
+  takeAll()
+  for (let index = 0; index < 4; index += 1) open.delete(`r-${index}`)
+
+  open.place(large('next'))
+
+  expect(open.delivery('next')).toBeDefined()
+})
+
+test('of large ones that expire together a few are handed out at a time', () => {
+  for (let index = 0; index < 5; index += 1) open.place(large(`r-${index}`, { expiresAtMs: 10 }))
+
+  const handed = [1, 2, 3].map(() => open.wakeDue(10, 64, 2 * 1024 * 1024).length)
+
+  expect(handed).toEqual([2, 2, 1])
+})
+
 test('what was read because its turn had come goes first and keeps its bytes, however many there are', () => {
   for (let index = 0; index < 2003; index += 1) open.place(queued(`r-${index}`))
   open.setStage('r-2001', 'loading')

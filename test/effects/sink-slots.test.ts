@@ -24,6 +24,25 @@ test('no more tries are under way than there are slots', () => {
   expect(slots.used).toBe(2)
 })
 
+test('of large requests fewer are under way than there are slots', () => {
+  const many = new SinkSlots(10, clock, evenRandom)
+  const anybody = { priority: 0, parties: [] }
+  const begun = Array.from({ length: 4 }, () => many.begin(anybody, 8 * 1024 * 1024))
+  const whileFull = many.obstacle(anybody)
+
+  begun[0]!.release()
+  begun[0]!.release()
+
+  expect([whileFull, many.obstacle(anybody)]).toEqual(['full', undefined])
+})
+
+test('one that is larger than all may be together goes alone', () => {
+  expect(slots.obstacle({ priority: 0, parties: [] })).toBeUndefined()
+  slots.begin({ priority: 0, parties: [] }, 100 * 1024 * 1024)
+
+  expect(slots.tryAcquire()).toBeUndefined()
+})
+
 test('out of reach nobody tries until the back-off is over, then one', () => {
   const permit = slots.tryAcquire()!
   slots.unavailable()

@@ -280,16 +280,31 @@ test('abandoned, both cycles never were: nothing of them is sent or counted', as
 
   expect(producer.sent).toEqual([])
   expect(world.task.hasWrites).toBe(false)
-  expect(pipeline.isFull).toBe(false)
+  expect(pipeline.isFull([world.task])).toBe(false)
+})
+
+test('what is written into stores fills a cycle as what is produced does', async () => {
+  await process('x'.repeat(16 * 1024 * 1024))
+
+  const { bytes } = pipeline.active
+  world.task.stores.get(words.name)!.overlaid.put('key', 'y'.repeat(16 * 1024 * 1024))
+  pipeline.active.bytes = 0
+  const byWrites = pipeline.isFull([world.task])
+  start({ quiet: true })
+  await settled()
+
+  expect(bytes).toBeGreaterThan(16 * 1024 * 1024)
+  expect(byWrites).toBe(true)
+  expect(pipeline.isFull([world.task])).toBe(false)
 })
 
 test('a full cycle takes no more, until it commits', async () => {
   pipeline.active.records = 20_000
-  expect(pipeline.isFull).toBe(true)
+  expect(pipeline.isFull([world.task])).toBe(true)
 
   start({ quiet: false })
 
-  expect(pipeline.isFull).toBe(false)
+  expect(pipeline.isFull([world.task])).toBe(false)
   expect(pipeline.isBusy).toBe(true)
 })
 

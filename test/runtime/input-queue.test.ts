@@ -84,3 +84,13 @@ test('it knows the end of the log as last heard', () => {
 
   expect(queue.highWatermark).toBe(100)
 })
+
+test('it weighs what waits in it: keys and values, until their batch is through', () => {
+  const large = { ...batch([10], 11).records[0]!, key: Buffer.alloc(10), value: Buffer.alloc(90) }
+  queue.add({ ...batch([], 12), records: [large, { ...large, offset: 11 }] })
+  const before = queue.bytes
+
+  queue.take(2)
+
+  expect([before, queue.bytes]).toEqual([200, 0])
+})

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import type { OwnedTask } from '../../src/runtime/owned-tasks.ts'
+import { newSweep, Sweeper } from '../../src/runtime/sweeper.ts'
+import { utf8Serde } from '../../src/serde.ts'
+import { MemoryStoreBackend } from '../../src/state/memory-store-backend.ts'
+import { OverlaidStore } from '../../src/state/overlaid-store.ts'
+import type { StoreDefinition } from '../../src/state/store.ts'
+
+/** The first character says whether it has expired. */
+const mixed: StoreDefinition<string> = {
+  name: 'mixed',
+  kind: 'memory',
+  value: utf8Serde,
+  changelogConfigs: {},
+  expiresAtMs: (_key, value) => (value.startsWith('x') ? 0 : Infinity),
+}
+
+/** What the sweep has deleted after so many steps. */
+async function swept(values: readonly string[], steps: number): Promise<readonly string[]> {
+  const backend = new MemoryStoreBackend()
+  const writes = values.map((value, index) => ({
+    key: String(index).padStart(4, '0'),
+    value: Buffer.from(value),
+  }))
+  await backend.apply(writes, { topicId: 'id', offset: 1 })
+  const overlaid = new OverlaidStore(mixed, backend)
+  const store = { definition: mixed, overlaid, sweep: newSweep() }
+  const task = { environment: { streamTimeMs: 1000 }, stores: new Map([['mixed', store]]) }
+  const sweeper = new Sweeper()
+  for (let step = 0; step < steps; step += 1)
+    await sweeper.step([{ task } as unknown as OwnedTask], step * 100)
+  return overlaid.freeze().map(({ key }) => key)
+}
+
+test('what has expired is deleted, a few hundred entries at a step', async () => {
+  const values = Array.from({ length: 450 }, (_, index) => (index % 200 === 0 ? 'x' : 'stays'))
+
+  expect(await swept(values, 1)).toEqual(['0000'])
+  expect(await swept(values, 3)).toEqual(['0000', '0200', '0400'])
+})
+
+test('a page that is short because its entries are large is not the end of the round', async () => {
+  const large = `stays${' '.repeat(5 * 1024 * 1024)}`
+
+  expect(await swept([large, large, large, 'x'], 2)).toEqual(['0003'])
+})
