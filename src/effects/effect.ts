@@ -4,6 +4,8 @@ import type { Sink, TargetReply } from '../sinks/sink.ts'
 import type { OutboxLimit } from './outbox-room.ts'
 import type { Traffic } from './traffic.ts'
 
+type RecordHeaders = readonly { readonly key: string; readonly value: Buffer | null }[]
+
 /** What the engine must know of a request beyond its bytes. Derived from the record once, when it is accepted. */
 export interface EffectPlan {
   /** The pair that names the request everywhere, as one text. */
@@ -120,6 +122,11 @@ export interface EffectDefinition<Request = unknown> {
   readonly output: (end: EffectEnd<Request>) => EffectOutput | null
   /** Why a request goes to the dead letters with this end, its bytes untouched, beside the outcome record if there is one; null: it does not. @default never */
   readonly deadLetter?: (end: EffectEnd<Request>) => DeadLetterReason | null
+  /**
+   * Whether records with these headers may be one request, of those of an identity that were first seen at the same time. Only after a death
+   * between the steps of an at-least-once commit is there another one. @default they are
+   */
+  readonly samePlace?: (one: RecordHeaders, other: RecordHeaders) => boolean
   /**
    * The records that answer a request whose identity is still open with the request `open`. It is not carried out and has no
    * end of its own. A request whose identity has ended is another one when it was first seen at another time.

@@ -11,6 +11,7 @@ import { leftoversOf } from './leftovers.ts'
 import { OpenRequests } from './open-requests.ts'
 import { endedKey, type EffectCommand, openKey, openPrefix } from './outbox.ts'
 import { OutboxWriter } from './outbox-writer.ts'
+import { isSameRequest } from './same-request.ts'
 import { overdueEvent, Tries } from './tries.ts'
 
 const scanPage = 1000
@@ -170,8 +171,9 @@ export class EffectEngine<Request> {
       return
     }
     // Replays never come this far (`reread: 'skip'`): first seen at another time, it is another request of that name.
-    if (store.get(endedKey(plan.identity))?.plan.firstSeenMs === plan.firstSeenMs) return
     const { key, headers, payload, origin } = input
+    const ended = store.get(endedKey(plan.identity))
+    if (ended && isSameRequest(definition, ended, { plan, headers })) return
     this.#writer.write(
       newDelivery(plan, { key, headers, payload, ...(definition.deadLetter ? { origin } : {}) }),
       { kind: 'accepted', nowMs: clock.nowMs() },
@@ -182,8 +184,9 @@ export class EffectEngine<Request> {
 
   /** A second request of an identity that is still open is not carried out, however long ago the first one came. */
   #answerRepeat(input: EffectInput<Request>, plan: EffectPlan, open: Delivery, emit: Emit): void {
-    const { request, repeated } = this.#options.definition
-    if (open.plan.firstSeenMs === plan.firstSeenMs) return
+    const { definition } = this.#options
+    const { request, repeated } = definition
+    if (isSameRequest(definition, open, { plan, headers: input.headers })) return
     const answers = repeated?.(input.request, input, request.deserialize(open.payload)) ?? []
     for (const answer of answers) emit(answer)
   }

@@ -1,6 +1,12 @@
 import type { Delivery } from './delivery.ts'
+import type { EffectDefinition } from './effect.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { endedKey } from './outbox.ts'
+import { isSameRequest } from './same-request.ts'
+
+interface LeftoverOptions extends Pick<EngineOptions<never>, 'store' | 'mayHaveLeftovers'> {
+  readonly definition: Pick<EffectDefinition<never>, 'samePlace'>
+}
 
 const none: ReadonlySet<string> = new Set()
 
@@ -9,18 +15,24 @@ const none: ReadonlySet<string> = new Set()
  * to it. An end that is not in doubt is never taken back, so that one is right.
  */
 export async function leftoversOf(
-  { store, mayHaveLeftovers }: Pick<EngineOptions<never>, 'store' | 'mayHaveLeftovers'>,
+  { definition, store, mayHaveLeftovers }: LeftoverOptions,
   open: readonly (readonly [key: string, delivery: Delivery])[],
 ): Promise<ReadonlySet<string>> {
   if (!mayHaveLeftovers) return none
   const ended = await store.read(open.map(([, { plan }]) => endedKey(plan.identity)))
-  return new Set(open.flatMap(([key, each], index) => (isOver(each, ended[index]) ? [key] : [])))
+  return new Set(
+    open.flatMap(([key, each], index) => (isOver(definition, each, ended[index]) ? [key] : [])),
+  )
 }
 
-function isOver({ plan }: Delivery, ended: Delivery | undefined): boolean {
+function isOver(
+  definition: LeftoverOptions['definition'],
+  open: Delivery,
+  ended: Delivery | undefined,
+): boolean {
   return (
     ended?.state.kind === 'ended' &&
     ended.state.end !== 'in-doubt' &&
-    ended.plan.firstSeenMs === plan.firstSeenMs
+    isSameRequest(definition, open, ended)
   )
 }

@@ -90,3 +90,13 @@ export function placeInHeaders(headers: readonly RecordHeader[]): FirstPlace | u
   if (partition === undefined || offset === undefined || timestampMs === undefined) return undefined
   return { partition, offset, timestampMs }
 }
+
+/** Whether both stood there first, as far as both say where. */
+export function isFirstPlaceSame(
+  one: readonly RecordHeader[],
+  other: readonly RecordHeader[],
+): boolean {
+  const [first, second] = [placeInHeaders(one), placeInHeaders(other)]
+  if (first === undefined || second === undefined) return true
+  return first.partition === second.partition && first.offset === second.offset
+}

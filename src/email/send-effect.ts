@@ -19,7 +19,7 @@ import type { DuplicateRequest } from './duplicate-request.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import { mailTraffic, priorities } from './mail-traffic.ts'
-import { placeInHeaders } from './record-headers.ts'
+import { isFirstPlaceSame, placeInHeaders } from './record-headers.ts'
 import { traceHeaders } from './trace-headers.ts'
 import { recipientsOf } from './recipients.ts'
 import { suppressed, type SuppressionList } from './suppression.ts'
@@ -65,6 +65,7 @@ export function sendEffect(options: SendOptions): EffectDefinition<EmailRequeste
     traffic: mailTraffic(options.limits),
     outboxLimit: options.outboxLimit,
     output: outcomeOf,
+    samePlace: isFirstPlaceSame,
     repeated: repetitionOf,
     retryDelaysMs,
     rememberMs,

@@ -37,6 +37,19 @@ test('another request of a name that is open is answered, not carried out', asyn
   expect(world.sink.tries).toHaveLength(1)
 })
 
+test('of two requests that were first seen at one time the second is answered as well', async () => {
+  await world.accept({ identity: 'r-1', firstSeenMs: 5 }, 0, 'a place')
+  await world.commit()
+
+  await world.accept({ identity: 'r-1', firstSeenMs: 5 }, 0, 'another place')
+  await world.accept({ identity: 'r-1', firstSeenMs: 5 }, 0, 'a place')
+  await world.turn()
+  await world.commit()
+
+  expect(world.committed).toEqual([expect.stringContaining('repeats')])
+  expect(world.sink.tries).toHaveLength(1)
+})
+
 test('once it has ended, only a request that was first seen at another time is a new one', async () => {
   const end = async (): Promise<void> => {
     world.sink.of('r-1').reply('done')

@@ -47,6 +47,7 @@ function definitionOf(
     },
     deadLetter: ({ kind, reply }) =>
       kind === 'refused' ? { code: 'REFUSED', message: reply } : null,
+    samePlace: (one, other) => String(one[0]?.value) === String(other[0]?.value),
     repeated: (request, record, open) => [
       {
         to: 'repeats',
@@ -137,10 +138,14 @@ export class EngineWorld {
     this.#emitted.push(String(output.value))
   }
 
-  /** @param spaces Bytes that its payload has besides. */
+  /**
+   * @param spaces Bytes that its payload has besides.
+   * @param place Where it stood first.
+   */
   async accept(
     plan: Partial<EffectPlan> & { readonly identity: string },
     spaces = 0,
+    place?: string,
   ): Promise<void> {
     await this.#load(plan.identity)
     const payload = Buffer.from(JSON.stringify(plan) + ' '.repeat(spaces))
@@ -148,7 +153,8 @@ export class EngineWorld {
     const timestampMs = plan.firstSeenMs ?? 0
     const request = payload.toString()
     const origin = { topic: 'input', partition: 3, offset: (this.#inputs += 1) }
-    this.engine.accept({ request, timestampMs, key, headers: [], payload, origin }, this.emit)
+    const headers = place === undefined ? [] : [{ key: 'place', value: Buffer.from(place) }]
+    this.engine.accept({ request, timestampMs, key, headers, payload, origin }, this.emit)
   }
 
   async evidence(identity: string, token: string, outcome: OutcomeKind): Promise<void> {

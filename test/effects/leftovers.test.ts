@@ -49,6 +49,18 @@ test('a new request of the name is none of them', async () => {
   expect(world.committed).toEqual(['r-1 done', 'r-1 in-doubt'])
 })
 
+test('nor is one that was first seen at the same time in another place', async () => {
+  const world = await leftOver('done')
+  await live(world, 1000)
+
+  await world.accept({ identity: 'r-1', firstSeenMs: 5 }, 0, 'another place')
+  await world.commit()
+  await world.restart()
+  await world.turn()
+
+  expect(world.sink.tries).toHaveLength(2)
+})
+
 test('one that ended in doubt is open as long as it is said to be: a person may have taken the end back', async () => {
   const world = await leftOver('unknown')
 

@@ -24,7 +24,7 @@ export function brokenDeadLetterPromises(world: EmailWorld): string[] {
   return broken
 }
 
-function placeOf({ headers }: ConsumedRecord): string {
+export function placeOf({ headers }: ConsumedRecord): string {
   const header = (name: string): string =>
     headers.find(each => each.key === name)?.value?.toString() ?? ''
   return ['source.topic', 'source.partition', 'source.offset'].map(header).join('/')

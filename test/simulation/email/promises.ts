@@ -1,3 +1,4 @@
+import { brokenAtLeastOncePromises, isAtLeastOnce } from './at-least-once-promises.ts'
 import { brokenCallbackPromises } from './callback-promises.ts'
 import { brokenDeadLetterPromises } from './dead-letter-promises.ts'
 import type { EmailWorld } from './email-world.ts'
@@ -12,6 +13,13 @@ import { brokenWindowPromises, isShort } from './window-promises.ts'
 export async function brokenPromises(world: EmailWorld): Promise<string[]> {
   if (isShort(world))
     return [...world.broken, ...brokenWindowPromises(world), ...(await brokenDiskPromises(world))]
+  if (isAtLeastOnce(world))
+    return [
+      ...world.broken,
+      ...brokenAtLeastOncePromises(world),
+      // Whoever works with transactions does not notice what a zombie without them has written.
+      ...(world.guarantee === 'either' ? [] : await brokenDiskPromises(world)),
+    ]
   const histories = requestHistories(world)
   return [
     ...world.broken,
@@ -28,6 +36,7 @@ export async function brokenPromises(world: EmailWorld): Promise<string[]> {
 /** Everything that was asked for has ended, and everybody who asked has been told. */
 export function isAtRest(world: EmailWorld): boolean {
   if (isShort(world)) return brokenWindowPromises(world).length === 0
+  if (isAtLeastOnce(world)) return brokenAtLeastOncePromises(world).length === 0
   const histories = requestHistories(world)
   const deadLetters = brokenDeadLetterPromises(world)
   return (
