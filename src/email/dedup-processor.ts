@@ -5,6 +5,7 @@ import type {
   PrefetchKey,
   Processor,
   ProcessorContext,
+  RecordHeader,
   StreamRecord,
 } from '../topology/topology.ts'
 import { contentHash } from './content-hash.ts'
@@ -21,7 +22,7 @@ import type { DuplicateRequest } from './duplicate-request.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import {
-  applicationIdHeader,
+  acceptedHeaders,
   type FirstPlace,
   firstPlaceOf,
   originHeaders,
@@ -154,14 +155,8 @@ function reroute(
     )
   }
   context.count('requests_rerouted')
-  context.forward(
-    {
-      ...passedThrough(record, keyBytes),
-      timestampMs: place.timestampMs,
-      headers: withHeaders(record.headers, originHeaders(place)),
-    },
-    dedupChildren.misplaced,
-  )
+  const headers = withHeaders(record.headers, originHeaders(place))
+  context.forward(passedThrough(record, keyBytes, place, headers), dedupChildren.misplaced)
 }
 
 /** The identity lives from the later of first seen and requestedAt; one too far ahead is INVALID and may not be remembered for years. */
@@ -222,29 +217,23 @@ function refuse(arrival: Arrival, reason: FailureReason, detail: string): void {
 
 function accept({ record, keyBytes, place, identity, context }: Arrival): void {
   context.count('requests_accepted')
-  const ours = [
-    applicationIdHeader(context.applicationId),
-    ...originHeaders(place),
-    ...traceHeaders(record.headers, () => traceSeed(identity, place)),
-  ]
-  context.forward(
-    {
-      ...passedThrough(record, keyBytes),
-      timestampMs: place.timestampMs,
-      headers: withHeaders(record.headers, ours),
-    },
-    dedupChildren.accepted,
-  )
+  const trace = traceHeaders(record.headers, () => traceSeed(identity, place))
+  const ours = acceptedHeaders(context.applicationId, place, trace)
+  const headers = withHeaders(record.headers, ours)
+  context.forward(passedThrough(record, keyBytes, place, headers), dedupChildren.accepted)
 }
 
 /** Keyed by the request id, whatever the key was; the value's bytes as the producer wrote them, with its schema id. */
 function passedThrough(
   { value, raw }: RequestRecord,
   keyBytes: Buffer,
-): Pick<StreamRecord<string, EmailRequested>, 'key' | 'value' | 'raw'> {
+  { timestampMs }: FirstPlace,
+  headers: readonly RecordHeader[],
+): StreamRecord<string, EmailRequested> {
   const key = value.requestId
-  if (raw === undefined) return { key, value }
-  return { key, value, raw: { key, value, keyBytes, valueBytes: raw.valueBytes } }
+  if (raw === undefined) return { key, value, timestampMs, headers }
+  const { valueBytes } = raw
+  return { key, value, timestampMs, headers, raw: { key, value, keyBytes, valueBytes } }
 }
 
 /** ISO 8601 where the number is a date, else the number. */

@@ -45,7 +45,7 @@ function sharedHeader(key: string): (value: string | number) => RecordHeader {
   }
 }
 
-export const applicationIdHeader = sharedHeader(headerNames.applicationId)
+const applicationIdHeader = sharedHeader(headerNames.applicationId)
 const originPartitionHeader = sharedHeader(headerNames.originPartition)
 const originTimestampHeader = sharedHeader(headerNames.originTimestamp)
 
@@ -56,6 +56,11 @@ function numberInHeader(headers: readonly RecordHeader[], name: string): number 
   return Number(text)
 }
 
+/** No two are the same. */
+function originOffsetHeader(offset: number): RecordHeader {
+  return textHeader(headerNames.originOffset, offset)
+}
+
 const originTopicHeader = textHeader(headerNames.originTopic, topicNames.requested)
 
 /** What a request carries so that whoever reads it can decide as if it had been read where it first stood. */
@@ -63,9 +68,27 @@ export function originHeaders(place: FirstPlace): RecordHeader[] {
   return [
     originTopicHeader,
     originPartitionHeader(place.partition),
-    textHeader(headerNames.originOffset, place.offset),
+    originOffsetHeader(place.offset),
     originTimestampHeader(place.timestampMs),
   ]
+}
+
+/** What an accepted request carries besides its producer's headers: whose it is, where it first stood, and its trace, which is never empty. */
+export function acceptedHeaders(
+  applicationId: string,
+  place: FirstPlace,
+  trace: readonly RecordHeader[],
+): RecordHeader[] {
+  const headers = [
+    applicationIdHeader(applicationId),
+    originTopicHeader,
+    originPartitionHeader(place.partition),
+    originOffsetHeader(place.offset),
+    originTimestampHeader(place.timestampMs),
+    trace[0]!,
+  ]
+  for (let index = 1; index < trace.length; index += 1) headers.push(trace[index]!)
+  return headers
 }
 
 /**

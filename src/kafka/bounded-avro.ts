@@ -29,9 +29,15 @@ class BoundedArray extends (avro.types.ArrayType as unknown as InnerConstructor)
 
   /** A resolver borrows this method and has items of its own. */
   _read(tap: Tap): unknown[] {
-    const items: unknown[] = []
-    for (let count = blockCount(tap); count > 0; count = blockCount(tap))
+    let count = blockCount(tap)
+    if (count === 0) return []
+    // Room for one and no more: a list that grows from none makes room for many, and most have one.
+    const items = [this.itemsType._read(tap)]
+    count -= 1
+    do {
       for (; count > 0; count -= 1) items.push(this.itemsType._read(tap))
+      count = blockCount(tap)
+    } while (count > 0)
     return items
   }
 

@@ -68,8 +68,8 @@ export class Cycle {
   /** To the last mark, and to no other. */
   undoTo(mark: CycleMark): void {
     this.bytes = mark.bytes
-    this.#openOutputs.length = 0
-    this.#openCounts.length = 0
+    empty(this.#openOutputs)
+    empty(this.#openCounts)
   }
 
   #settle(): void {
@@ -78,9 +78,14 @@ export class Cycle {
       add(this.#outputsByTopic, record.topic, 1)
     }
     for (const { name, by } of this.#openCounts) add(this.#counts, name, by)
-    this.#openOutputs.length = 0
-    this.#openCounts.length = 0
+    empty(this.#openOutputs)
+    empty(this.#openCounts)
   }
+}
+
+/** One by one, which keeps the list's room for the next record; a length of 0 gives it away. */
+function empty(list: unknown[]): void {
+  while (list.length > 0) list.pop()
 }
 
 function add(sums: Map<string, number>, name: string, by: number): void {

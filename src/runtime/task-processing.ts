@@ -271,14 +271,13 @@ export class TaskProcessing {
   }
 
   async #loadKeys(decoded: readonly Decoded[], keysOf: KeysOf): Promise<void> {
-    const keys = new Map<string, string[]>()
-    for (const each of decoded)
-      if ('record' in each)
-        keysOf(each.record, (store, key) => {
-          const list = keys.get(store)
-          if (list) list.push(key)
-          else keys.set(store, [key])
-        })
+    const keys = new Map<string, Set<string>>()
+    const add = (store: string, key: string): void => {
+      const known = keys.get(store)
+      if (known) known.add(key)
+      else keys.set(store, new Set([key]))
+    }
+    for (const each of decoded) if ('record' in each) keysOf(each.record, add)
     if (keys.size === 0) return
     await Promise.all(
       [...keys].map(([store, list]) => this.#task.stores.get(store)!.overlaid.load(list)),
@@ -345,7 +344,9 @@ function keysDeclaredBelow(task: Task, source: SourceNode): KeysOf {
     if (node.kind === 'process' && node.prefetch) {
       const { prefetch } = node
       parts.push((record, add) => {
-        for (const { store, key } of prefetch(record)) add(store.name, key)
+        const keys = prefetch(record)
+        for (let index = 0; index < keys.length; index += 1)
+          add(keys[index]!.store.name, keys[index]!.key)
       })
     }
     if (node.kind === 'effect') {

@@ -63,17 +63,18 @@ export class FilteredBackend implements StoreBackend {
     if (filter === undefined || this.#closed) return this.#inner.getMany(keys)
     const asked: string[] = []
     const places: number[] = []
-    for (const [place, key] of keys.entries()) {
+    const values: (Buffer | undefined)[] = []
+    for (let place = 0; place < keys.length; place += 1) {
+      const key = keys[place]!
       checkKey(key)
+      values.push(undefined)
       if (!filter.mayHave(key)) continue
       asked.push(key)
       places.push(place)
     }
-    if (asked.length === keys.length) return this.#inner.getMany(keys)
-    const values = Array.from<Buffer | undefined>({ length: keys.length })
     if (asked.length === 0) return values
     const found = await this.#inner.getMany(asked)
-    for (const [index, place] of places.entries()) values[place] = found[index]
+    for (let index = 0; index < places.length; index += 1) values[places[index]!] = found[index]
     return values
   }
 

@@ -79,13 +79,14 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   /** One read for all keys that `get` could not answer. Rejects with what the backend says, REGISTRY_UNAVAILABLE included. */
   async load(keys: Iterable<string>): Promise<void> {
-    const missing = new Set<string>()
-    for (const key of keys) if (!this.isLoaded(key)) missing.add(key)
-    if (missing.size === 0) return
+    const wanted: string[] = []
+    const different = keys instanceof Set ? (keys as ReadonlySet<string>) : new Set(keys)
+    different.forEach(key => void (this.isLoaded(key) || wanted.push(key)))
+    if (wanted.length === 0) return
     const era = this.#era
-    const wanted = [...missing]
     const read = await this.#backend.getMany(wanted)
-    for (const [index, key] of wanted.entries()) {
+    for (let index = 0; index < wanted.length; index += 1) {
+      const key = wanted[index]!
       const bytes = read[index]
       const value = bytes === undefined ? undefined : this.#decode(key, bytes)
       const ready = value instanceof Promise ? await value : value
@@ -112,7 +113,8 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   /** The records since the first mark are done: nothing of them will be taken back. */
   clearMarks(): void {
-    this.#undoLog.length = 0
+    // One by one: the list keeps its room for the next record.
+    while (this.#undoLog.length > 0) this.#undoLog.pop()
     this.#marked = false
   }
 
@@ -126,7 +128,9 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
     this.#active = new Map()
     this.#writtenBytes = 0
     this.clearMarks()
-    return Array.from(this.#committing, ([key, { bytes }]) => ({ key, value: bytes }))
+    const writes: StoreWrite[] = []
+    this.#committing.forEach(({ bytes }, key) => writes.push({ key, value: bytes }))
+    return writes
   }
 
   /** The committing cycle is on disk. */

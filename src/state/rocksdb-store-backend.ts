@@ -3,7 +3,12 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { StreamsError } from '../errors.ts'
-import { RocksdbDatabase, type KeyRange, type RocksdbOptions } from './rocksdb-database.ts'
+import {
+  type KeyRange,
+  type KeyValueWrite,
+  RocksdbDatabase,
+  type RocksdbOptions,
+} from './rocksdb-database.ts'
 import { rocksdbError } from './rocksdb-error.ts'
 import { checkKey } from './store-key.ts'
 import {
@@ -59,8 +64,9 @@ export class RocksdbStoreBackend implements StoreBackend {
   }
 
   async apply(writes: readonly StoreWrite[], position: ChangelogPosition): Promise<void> {
-    const rows = writes.map(({ key, value }) => ({ key: rowOf(key), value }))
-    await this.#database.write([...rows, { key: positionRow, value: encodePosition(position) }])
+    const rows: KeyValueWrite[] = writes.map(({ key, value }) => ({ key: rowOf(key), value }))
+    rows.push({ key: positionRow, value: encodePosition(position) })
+    await this.#database.write(rows)
   }
 
   async position(): Promise<ChangelogPosition | undefined> {
