@@ -13,6 +13,16 @@ export interface Serde<T> {
   /** Throws RECORD_UNDECODABLE. */
   deserialize(bytes: Buffer): T
   serialize(value: T): Buffer
+  /** How bytes that `deserialize` has decoded were written; undefined when nobody can tell. The same object for all that were written alike. */
+  layoutOf?(bytes: Buffer): ValueLayout | undefined
+}
+
+/** How a value was written. */
+export interface ValueLayout {
+  /** What the codec knows of the writer's schema. */
+  readonly schema: object
+  /** Where the value begins in its bytes. */
+  readonly start: number
 }
 
 /** UTF-8 text. A Kafka key of ours is one. */

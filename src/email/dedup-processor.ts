@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts'
+import type { Serde } from '../serde.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
 import type {
@@ -19,6 +20,7 @@ import {
   withAnswered,
 } from './dedup-store.ts'
 import type { DuplicateRequest } from './duplicate-request.ts'
+import { encodedContent } from './encoded-content.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import {
@@ -43,6 +45,8 @@ export interface DedupOptions {
   readonly store: StoreDefinition<DedupEntry>
   /** The dedup window, milliseconds, by record time. */
   readonly windowMs: number
+  /** What the requests were decoded with: where it knows how they were written, their content need not be encoded again. */
+  readonly requests?: Serde<EmailRequested>
 }
 
 /** The sinks below the dedup stage. */
@@ -115,7 +119,7 @@ function processRequest(
     )
   }
 
-  const accepted = newlySeen(request, place)
+  const accepted = newlySeen(request, place, contentHashOf(record, options))
   store.put(identity, accepted)
   const problems = invalidities(request, place.timestampMs)
   if (problems.length > 0) return refuse(arrival, 'INVALID', problems.join('; '))
@@ -160,21 +164,27 @@ function reroute(
 }
 
 /** The identity lives from the later of first seen and requestedAt; one too far ahead is INVALID and may not be remembered for years. */
-function newlySeen(request: EmailRequested, place: FirstPlace): SeenRequest {
+function newlySeen(request: EmailRequested, place: FirstPlace, hash: string): SeenRequest {
   const requestedAtMs = Math.min(request.requestedAt, place.timestampMs + requestedAheadMaxMs)
   return {
     kind: 'seen',
     firstSeenMs: place.timestampMs,
     requestedAtMs: request.requestedAt,
     countedFromMs: Math.max(place.timestampMs, requestedAtMs),
-    contentHash: contentHash(request),
+    contentHash: hash,
     answered: [place],
   }
 }
 
+function contentHashOf({ value, raw }: RequestRecord, { requests }: DedupOptions): string {
+  if (raw === undefined || raw.value !== value) return contentHash(value)
+  const layout = requests?.layoutOf?.(raw.valueBytes)
+  return contentHash(value, encodedContent(layout, raw.valueBytes, value))
+}
+
 function answerRepeat(arrival: Arrival, seen: SeenRequest, options: DedupOptions): void {
   const { request, place, identity, context, nowMs, record } = arrival
-  const same = seen.contentHash === contentHash(request)
+  const same = seen.contentHash === contentHashOf(record, options)
   // What produces nothing needs no memory of having been answered.
   if (!same || request.callback !== null) {
     context.store(options.store).put(identity, withAnswered(seen, place))

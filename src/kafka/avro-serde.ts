@@ -1,6 +1,6 @@
 import avro from 'avsc'
 import { StreamsError } from '../errors.ts'
-import type { Serde } from '../serde.ts'
+import type { Serde, ValueLayout } from '../serde.ts'
 import { boundCounts } from './bounded-avro.ts'
 import type { SchemaRegistry } from './registry.ts'
 import type { RegisteredSchema } from './schema-cache.ts'
@@ -22,7 +22,7 @@ export interface AvroSerdeOptions {
 
 /** How the values of one writer's schema are read; a text says why they cannot be. */
 type Reading =
-  | { readonly resolver: avro.Resolver | undefined }
+  | { readonly resolver: avro.Resolver | undefined; readonly layout: ValueLayout }
   | { readonly refusal: string; readonly untilMs: number }
 
 /**
@@ -49,7 +49,7 @@ class AvroSerde<T> implements Serde<T> {
     this.#subject = subject
     this.#schemaId = schemaId
     this.#type = parseType({ schemaType: 'AVRO', references: [], schema: schemaText })
-    this.#readings.set(schemaId, { resolver: undefined })
+    this.#readings.set(schemaId, { resolver: undefined, layout: layoutOf(this.#type) })
   }
 
   isReady(bytes: Buffer): boolean {
@@ -107,6 +107,11 @@ class AvroSerde<T> implements Serde<T> {
     }
   }
 
+  layoutOf(bytes: Buffer): ValueLayout | undefined {
+    const reading = this.#readings.get(schemaIdOf(bytes) ?? -1)
+    return reading !== undefined && 'layout' in reading ? reading.layout : undefined
+  }
+
   #encode(value: T, scratch: Buffer): number {
     try {
       return this.#type.encode(value, scratch, headerBytes)
@@ -142,7 +147,8 @@ class AvroSerde<T> implements Serde<T> {
 
   #read(id: number, schema: RegisteredSchema): Reading {
     try {
-      return { resolver: this.#type.createResolver(parseType(schema)) }
+      const writer = parseType(schema)
+      return { resolver: this.#type.createResolver(writer), layout: layoutOf(writer) }
     } catch (error) {
       const refusal = `schema ${id} cannot be read as ${this.#subject}: ${(error as Error).message}`
       return { refusal, untilMs: Number.POSITIVE_INFINITY }
@@ -155,6 +161,10 @@ function parseType({ schemaType, references, schema }: RegisteredSchema): avro.T
   const options = { wrapUnions: 'never', registry: {}, typeHook: boundCounts } as const
   for (const each of references) avro.Type.forSchema(JSON.parse(each) as avro.Schema, options)
   return avro.Type.forSchema(JSON.parse(schema) as avro.Schema, options)
+}
+
+function layoutOf(schema: avro.Type): ValueLayout {
+  return { schema, start: headerBytes }
 }
 
 function schemaIdOf(bytes: Buffer): number | undefined {

@@ -39,7 +39,8 @@ const topology = new TopologyBuilder()
     from: ['requests', 'rerouted'],
     stores: [seen],
     prefetch: dedupPrefetch(seen),
-    processor: () => progress.counted(dedupProcessor({ store: seen, windowMs })),
+    processor: () =>
+      progress.counted(dedupProcessor({ store: seen, windowMs, requests: topics.requested.value })),
   })
   .sink('misplaced', { from: 'dedup', topic: topics.requestsRepartition })
   .sink('refused', { from: 'dedup', topic: topics.failed })

@@ -5,6 +5,7 @@ import type { Serde } from '../../src/serde.ts'
 /** Avro binary without a registry: the first version of a schema, written and read by itself. */
 export function plainAvroSerde<T>(schemaText: string): Serde<T> {
   const type = avro.Type.forSchema(JSON.parse(schemaText) as avro.Schema, { wrapUnions: 'never' })
+  const layout = { schema: type, start: 0 }
   return {
     isReady: () => true,
     prepare: () => Promise.resolve(),
@@ -16,5 +17,6 @@ export function plainAvroSerde<T>(schemaText: string): Serde<T> {
       }
     },
     serialize: value => type.toBuffer(value),
+    layoutOf: () => layout,
   }
 }
