@@ -46,15 +46,15 @@ export async function discardStore(owner: StoreOwner, definition: StoreDefinitio
 
 async function openStore(owner: StoreOwner, definition: StoreDefinition): Promise<void> {
   const { stateDirectory, catalog, applicationId } = owner.context
-  const open = (): Promise<StoreBackend> => stateDirectory.open(owner.id, definition)
+  const open = async (): Promise<StoreBackend> =>
+    filtered(await stateDirectory.open(owner.id, definition), definition)
   const opened = await open().catch(async (error: unknown) => {
     if (errorCodeOf(error) !== 'STORE_CORRUPTED') throw error
     noteCorruption(owner, definition)
     await stateDirectory.destroy(owner.id, definition)
     return open()
   })
-  const isOnDisk = definition.kind === 'rocksdb'
-  const backend = new WatchedBackend(isOnDisk ? await FilteredBackend.open(opened) : opened)
+  const backend = new WatchedBackend(opened)
   const changelogTopic = changelogName(applicationId, definition.name)
   owner.stores.set(definition.name, {
     definition,
@@ -65,6 +65,17 @@ async function openStore(owner: StoreOwner, definition: StoreDefinition): Promis
     position: 0,
     sweep: newSweep(),
   })
+}
+
+/** What cannot be read now is as broken as what cannot be opened: it is not left open. */
+async function filtered(opened: StoreBackend, { kind }: StoreDefinition): Promise<StoreBackend> {
+  if (kind !== 'rocksdb') return opened
+  try {
+    return await FilteredBackend.open(opened)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
 }
 
 function noteCorruption({ id, context, corruptions }: StoreOwner, { name }: StoreDefinition): void {

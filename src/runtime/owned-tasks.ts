@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts'
 import type { EffectDefinition } from '../effects/effect.ts'
-import { describeError } from '../errors.ts'
+import { describeError, errorCodeOf } from '../errors.ts'
 import type { CommittedRecordsFetcher } from './ports.ts'
 import { canRestoreAgain, restoreTask } from './restore.ts'
 import type { Task } from './task.ts'
@@ -103,7 +103,8 @@ export class OwnedTasks {
           this.#failure = error instanceof Error ? error : new Error(String(error))
           break
         }
-        log.warn({ event: 'restore-waits', task: id, delayMs }, describeError(error))
+        const code = errorCodeOf(error)
+        log.warn({ event: 'restore-waits', code, task: id, delayMs }, describeError(error))
         await sleep(clock, delayMs, signal)
       }
     }

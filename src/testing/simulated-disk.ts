@@ -7,6 +7,7 @@ import type { Network } from './network.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import { type JournalEntries, SimulatedJournal } from './simulated-journal.ts'
 import { SimulatedStateDirectory } from './simulated-state-directory.ts'
+import { StoreHolders } from './store-holders.ts'
 
 /** What lies on the disk, whoever has it. */
 export interface DiskContents {
@@ -14,16 +15,19 @@ export interface DiskContents {
   readonly remembered: Map<string, string>
   /** Stores that cannot be read any more. */
   readonly corrupted: Set<string>
-  journal: JournalEntries
+  /** By worker. */
+  readonly journals: Map<number, JournalEntries>
 }
 
 /**
  * The disk of one machine: it outlives its processes. What was applied is there after a kill; what was being applied is there
- * as a whole or not at all, by chance. One live process at a time has it.
+ * as a whole or not at all, by chance. One live process at a time has it; its workers die alone, and are processes of their own here.
  */
 export class SimulatedDisk {
   readonly #network: Network
-  #owner: SimulatedProcess | undefined
+  #owners: SimulatedProcess[] = []
+  #household: string | undefined
+  readonly #holders = new StoreHolders()
   #contents: DiskContents = emptyDisk()
   /** Every write fails with DISK_FULL while it is set. */
   full = false
@@ -32,20 +36,34 @@ export class SimulatedDisk {
     this.#network = network
   }
 
-  /** The state directory of this process. Throws STATE_LOCKED while another live process has it. */
-  mount(process: SimulatedProcess): StateDirectory {
-    if (this.#owner !== undefined && this.#owner !== process && this.#owner.alive)
-      throw new StreamsError('STATE_LOCKED', `the live process ${this.#owner.id} has this disk`)
-    this.#owner = process
+  /**
+   * The state directory of this process, or of this worker of a process: workers that name the same household have it together.
+   * Throws STATE_LOCKED while another live process has it.
+   */
+  mount(process: SimulatedProcess, household?: string): StateDirectory {
+    const others = this.#owners.filter(each => each !== process && each.alive)
+    if (others.length > 0 && (household === undefined || household !== this.#household))
+      throw new StreamsError('STATE_LOCKED', `the live process ${others[0]!.id} has this disk`)
+    this.#owners = [...others, process]
+    this.#household = household
     const release = (): void => {
-      if (this.#owner === process) this.#owner = undefined
+      this.#owners = this.#owners.filter(each => each !== process)
     }
-    return new SimulatedStateDirectory(this.#contents, this.#operations(process), release)
+    return new SimulatedStateDirectory({
+      contents: this.#contents,
+      holders: this.#holders,
+      process,
+      operations: this.#operations(process),
+      release,
+    })
   }
 
-  /** The journal of the instance that has mounted the disk, with the evidence of its former lives. */
-  openJournal(process: SimulatedProcess): Journal {
-    return new SimulatedJournal(this.#contents, this.#operations(process))
+  /** The journal of a worker of the instance that has mounted the disk, with the evidence of its former lives. */
+  openJournal(process: SimulatedProcess, worker = 0): Journal {
+    const { journals } = this.#contents
+    const journal: JournalEntries = journals.get(worker) ?? new Map()
+    journals.set(worker, journal)
+    return new SimulatedJournal({ journal }, this.#operations(process))
   }
 
   /** Everything on it is gone: another machine, an emptied directory. Nobody may have it. */
@@ -71,5 +89,5 @@ export class SimulatedDisk {
 }
 
 function emptyDisk(): DiskContents {
-  return { stores: new Map(), remembered: new Map(), corrupted: new Set(), journal: new Map() }
+  return { stores: new Map(), remembered: new Map(), corrupted: new Set(), journals: new Map() }
 }

@@ -10,18 +10,28 @@ import type {
 } from '../state/store.ts'
 import type { DiskOperations } from './disk-operations.ts'
 import type { DiskContents } from './simulated-disk.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+import type { StoreHolders } from './store-holders.ts'
+
+interface SimulatedDirectoryParts {
+  readonly contents: DiskContents
+  readonly holders: StoreHolders
+  readonly process: SimulatedProcess
+  readonly operations: DiskOperations
+  readonly release: () => void
+}
 
 /** A process's state directory on a simulated disk. Stores of the kind `memory` are empty at every `open`. */
 export class SimulatedStateDirectory implements StateDirectory {
+  readonly #parts: SimulatedDirectoryParts
   readonly #contents: DiskContents
   readonly #operations: DiskOperations
-  readonly #release: () => void
   readonly #open = new Map<string, SimulatedBackend>()
 
-  constructor(contents: DiskContents, operations: DiskOperations, release: () => void) {
-    this.#contents = contents
-    this.#operations = operations
-    this.#release = release
+  constructor(parts: SimulatedDirectoryParts) {
+    this.#parts = parts
+    this.#contents = parts.contents
+    this.#operations = parts.operations
   }
 
   async remember(name: string, make: () => string): Promise<string> {
@@ -36,21 +46,29 @@ export class SimulatedStateDirectory implements StateDirectory {
   expectStores(): void {}
 
   async open(taskId: string, { name, kind }: StoreDefinition): Promise<StoreBackend> {
+    const { holders, process } = this.#parts
     const path = `${taskId}/${name}`
-    if (this.#open.get(path)?.closed === false)
-      throw new StreamsError('STATE_LOCKED', `the store ${path} is open already`)
+    const before = this.#open.get(path)
+    if (before?.closed === true) await before.close()
+    holders.take(path, process)
+    const release = (): void => holders.release(path, process)
     const check = (): void => {
       if (this.#contents.corrupted.has(path))
         throw new StreamsError('STORE_CORRUPTED', `the store ${path} cannot be read`)
     }
-    const inner = await this.#operations.read(() => {
-      check()
-      return this.#contents.stores.get(path) ?? new MemoryStoreBackend()
-    })
-    if (kind !== 'memory') this.#contents.stores.set(path, inner)
-    const backend = new SimulatedBackend(inner, this.#operations, check)
-    this.#open.set(path, backend)
-    return backend
+    try {
+      const inner = await this.#operations.read(() => {
+        check()
+        return this.#contents.stores.get(path) ?? new MemoryStoreBackend()
+      })
+      if (kind !== 'memory') this.#contents.stores.set(path, inner)
+      const backend = new SimulatedBackend(inner, { operations: this.#operations, check, release })
+      this.#open.set(path, backend)
+      return backend
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   async taskIds(): Promise<readonly string[]> {
@@ -60,10 +78,17 @@ export class SimulatedStateDirectory implements StateDirectory {
 
   async destroy(taskId: string, { name }: StoreDefinition): Promise<void> {
     const path = `${taskId}/${name}`
-    await this.#operations.write(() => {
-      this.#contents.corrupted.delete(path)
-      this.#contents.stores.delete(path)
-    })
+    const { holders, process } = this.#parts
+    await this.#open.get(path)?.close()
+    holders.take(path, process)
+    try {
+      await this.#operations.write(() => {
+        this.#contents.corrupted.delete(path)
+        this.#contents.stores.delete(path)
+      })
+    } finally {
+      holders.release(path, process)
+    }
   }
 
   /** A name only: nothing of a simulation lies in a file. */
@@ -73,7 +98,7 @@ export class SimulatedStateDirectory implements StateDirectory {
 
   async close(): Promise<void> {
     for (const backend of this.#open.values()) await backend.close()
-    this.#release()
+    this.#parts.release()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -86,12 +111,28 @@ class SimulatedBackend implements StoreBackend {
   readonly #inner: MemoryStoreBackend
   readonly #operations: DiskOperations
   readonly #check: () => void
+  readonly #release: () => void
   closed = false
+  /** What is being written is written before the files are anybody else's. */
+  #applying: Promise<unknown> = Promise.resolve()
+  #closing: Promise<void> | undefined
 
-  constructor(inner: MemoryStoreBackend, operations: DiskOperations, check: () => void) {
+  constructor(
+    inner: MemoryStoreBackend,
+    {
+      operations,
+      check,
+      release,
+    }: {
+      readonly operations: DiskOperations
+      readonly check: () => void
+      readonly release: () => void
+    },
+  ) {
     this.#inner = inner
     this.#operations = operations
     this.#check = check
+    this.#release = release
   }
 
   getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
@@ -103,9 +144,11 @@ class SimulatedBackend implements StoreBackend {
     for (const { key } of writes) checkKey(key)
     let applied: Promise<void> | undefined
     // The memory backend applies before it returns, so the batch is whole at whatever moment the process dies.
-    await this.#operations.write(() => {
+    const written = this.#operations.write(() => {
       applied = this.#inner.apply(writes, position)
     })
+    this.#applying = Promise.allSettled([this.#applying, written])
+    await written
     await applied
   }
 
@@ -127,7 +170,8 @@ class SimulatedBackend implements StoreBackend {
 
   close(): Promise<void> {
     this.closed = true
-    return Promise.resolve()
+    this.#closing ??= this.#applying.then(this.#release, this.#release)
+    return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -96,7 +96,7 @@ type Disturbance = readonly [
 
 const disturbances: readonly Disturbance[] = [
   [30, () => undefined],
-  [12, (_world, machine) => (machine.isUp ? machine.kill() : machine.start())],
+  [12, (world, machine) => (machine.isUp ? killSome(world, machine) : machine.start())],
   [25, (_world, machine) => (machine.isUp ? machine.resume() : machine.start())],
   [8, (_world, machine) => machine.pause('awake')],
   [5, (_world, machine) => machine.pause('suspended')],
@@ -142,8 +142,16 @@ function disturbanceOfMoments({ simulation }: EmailWorld): (machine: EmailMachin
   }
 }
 
-function loseDisk(world: EmailWorld, machine: EmailMachine): void {
+/** A process, or one of its threads, while the others live on. */
+function killSome({ simulation, reached }: EmailWorld, machine: EmailMachine): void {
+  const dies = machine.threads.length === 1 || simulation.random.next() < 0.3
+  if (dies) return machine.killAll()
+  if (machine.threads.some(each => each.isUp && each !== machine)) reached.note('thread died alone')
   machine.kill()
+}
+
+function loseDisk(world: EmailWorld, machine: EmailMachine): void {
+  machine.killAll()
   if (machine.disk.contents.stores.size > 0) world.reached.note('disk lost')
   machine.disk.lose()
   machine.start()

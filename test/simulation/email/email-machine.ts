@@ -44,17 +44,28 @@ export interface MachineWorld {
   readonly onEnd: (machine: EmailMachine, error: unknown) => void
 }
 
-/** One machine: a disk that stays, and one process after another that runs the product on it. */
+/**
+ * One machine: a disk that stays, and one process after another that runs the product on it. Or one more thread of another machine's process:
+ * it dies and pauses alone, and has that one's disk.
+ */
 export class EmailMachine {
   readonly name: string
   readonly disk: SimulatedDisk
+  /** The threads of its process, itself among them. */
+  readonly threads: readonly EmailMachine[]
   readonly #world: MachineWorld
+  readonly #index: number
+  #sinceMs = 0
   #process: SimulatedProcess | undefined
   #streams: Streams | undefined
 
-  constructor(name: string, world: MachineWorld) {
+  constructor(name: string, world: MachineWorld, first?: EmailMachine) {
     this.name = name
-    this.disk = new SimulatedDisk(world.simulation.network)
+    this.disk = first?.disk ?? new SimulatedDisk(world.simulation.network)
+    const threads = (first?.threads ?? []) as EmailMachine[]
+    this.#index = threads.length
+    threads.push(this)
+    this.threads = threads
     this.#world = world
   }
 
@@ -79,10 +90,13 @@ export class EmailMachine {
   start(): void {
     const { receiver, simulation, inDoubt, windowMs, alteration, limits, logOf } = this.#world
     const process = simulation.startProcess(this.name)
+    const [first] = this.threads
+    const alive = this.threads.find(each => each.isUp)
+    this.#sinceMs = alive === undefined ? simulation.clock.nowMs() : alive.#sinceMs
     const own = {
       cluster: this.#observed(simulation.connect(process)),
-      stateDirectory: this.disk.mount(process),
-      journal: this.disk.openJournal(process),
+      stateDirectory: this.disk.mount(process, first!.name),
+      journal: this.disk.openJournal(process, this.#index),
       clock: process.clock,
       sink: this.#router(process),
     }
@@ -102,7 +116,9 @@ export class EmailMachine {
       alteration.topology?.(topology) ?? topology,
       {
         applicationId,
-        instanceId: this.name,
+        instanceId: first!.name,
+        workerIndex: this.#index,
+        instanceSinceMs: this.#sinceMs,
         guarantee: this.#world.drawGuarantee(),
         ...this.#world.standbys,
       },
@@ -124,9 +140,14 @@ export class EmailMachine {
     streams.run().then(() => end(undefined), end)
   }
 
-  /** SIGKILL. */
+  /** SIGKILL, or the death of one of several threads. */
   kill(): void {
     this.#process?.kill()
+  }
+
+  /** SIGKILL, whatever it is. */
+  killAll(): void {
+    for (const thread of this.threads) thread.kill()
   }
 
   /** SIGTERM. */

@@ -13,7 +13,7 @@ import { plainSerdes } from '../../support/email-flow.ts'
 import { type Alteration, unaltered } from './alterations.ts'
 import { BusinessSystems, partitions } from './business-systems.ts'
 import { drawnLimits } from './drawn-limits.ts'
-import { applicationId, EmailMachine } from './email-machine.ts'
+import { applicationId, EmailMachine, type MachineWorld } from './email-machine.ts'
 import { type DottedMail, MailRelay } from './mail-relay.ts'
 import { Reached } from './reached.ts'
 import { sitesOf } from './relay-sites.ts'
@@ -35,9 +35,18 @@ export interface EmailWorldOptions {
 
 const weekMs = 7 * 24 * 3_600_000
 
-const machineNames = ['a', 'b', 'c']
 /** What an attempt may take from its transaction 1 to its dot, milliseconds; the wall clock has no fractions. */
 const dotMaxMs = 5001
+
+/** Three, of which the last is in some lives another thread of the one before it. */
+function machinesOf(seed: number, world: MachineWorld): readonly EmailMachine[] {
+  const [a, b] = [new EmailMachine('a', world), new EmailMachine('b', world)]
+  return [a, b, new EmailMachine('c', world, hasThreads(seed) ? b : undefined)]
+}
+
+function hasThreads(seed: number): boolean {
+  return seed % 4 === 2 || seed % 8 === 3
+}
 
 /** The whole product on three machines, a relay, and business systems. */
 export class EmailWorld {
@@ -115,7 +124,7 @@ export class EmailWorld {
       },
       onEnd: (machine: EmailMachine, error: unknown) => this.#onEnd(machine, error),
     }
-    this.machines = machineNames.map(name => new EmailMachine(name, world))
+    this.machines = machinesOf(seed, world)
   }
 
   /** Committed records of a topic, as a subscriber sees them, partition by partition. */
