@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 import { topicNames } from '../../src/email/topic-names.ts'
+import type { Guarantee } from '../../src/runtime/committer.ts'
 import type { BenchWorld } from './bench-world.ts'
 import type { Figures, ScenarioOptions } from './scenario.ts'
 
@@ -16,6 +17,7 @@ export interface DedupSettings {
   readonly output: string
   /** It ends by itself after so many; 0: when it is told to. */
   readonly records: number
+  readonly guarantee: Guarantee
 }
 
 const program = fileURLToPath(new URL('dedup-worker.ts', import.meta.url))
@@ -28,7 +30,12 @@ export class DedupProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
 
-  constructor(world: BenchWorld, records: number, options: ScenarioOptions) {
+  constructor(
+    world: BenchWorld,
+    records: number,
+    options: ScenarioOptions,
+    guarantee: Guarantee = 'exactly-once',
+  ) {
     started += 1
     this.applicationId = `bench-${started}`
     this.output = records > 0 ? `${this.applicationId}-out` : topicNames.dedup
@@ -39,6 +46,7 @@ export class DedupProcess implements AsyncDisposable {
       applicationId: this.applicationId,
       output: this.output,
       records,
+      guarantee,
     }
     this.#child = spawn(
       process.execPath,

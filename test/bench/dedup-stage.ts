@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 
 import { topicNames } from '../../src/email/topic-names.ts'
+import type { Guarantee } from '../../src/runtime/committer.ts'
 import {
   type BenchWorld,
   createTopic,
@@ -13,7 +14,8 @@ import { loadRequests } from './load-requests.ts'
 import { kafkaStreams } from './peers.ts'
 import type { Figures, Scenario, ScenarioOptions } from './scenario.ts'
 
-const compared = [
+/** What a run of the stage is judged by. */
+export const compared = [
   'recordsPerSecond',
   'recordsPerSecondSecondHalf',
   'cpuMicrosPerRecord',
@@ -38,7 +40,7 @@ export const dedupStage: Scenario = {
 }
 
 /** The peer writes what both read; returns how many requests are different. */
-async function load(world: BenchWorld, options: ScenarioOptions): Promise<number> {
+export async function load(world: BenchWorld, options: ScenarioOptions): Promise<number> {
   const { records, againstPeers } = options
   if (againstPeers) {
     const { unique } = await kafkaStreams('load', world.kafka, {
@@ -53,12 +55,14 @@ async function load(world: BenchWorld, options: ScenarioOptions): Promise<number
   return loadRequests(world, { records, duplicatePercent: 10, textBytes: 600 })
 }
 
-async function ours(
+/** One run of the stage, from the beginning. */
+export async function ours(
   world: BenchWorld,
   options: ScenarioOptions,
   different: number,
+  guarantee?: Guarantee,
 ): Promise<Figures> {
-  await using worker = new DedupProcess(world, options.records, options)
+  await using worker = new DedupProcess(world, options.records, options, guarantee)
   await createTopic(world, worker.output)
   const figures = await worker.line()
   if (options.againstPeers) await check(world, worker.output, different)

@@ -19,7 +19,7 @@ import type { DedupSettings } from './dedup-process.ts'
 import { Progress, untilCommitted } from './progress.ts'
 
 const settings = JSON.parse(process.argv[2]!) as DedupSettings
-const { kafka, registryUrl, directory, applicationId, records } = settings
+const { kafka, registryUrl, directory, applicationId, records, guarantee } = settings
 const windowMs = 7 * 24 * 3_600_000
 const serdes = await openSerdes({
   registryUrl,
@@ -61,7 +61,7 @@ await using stateDirectory = await openStateDirectory({
 await using journal = await FileJournal.open(stateDirectory.path('journal'))
 const streams = new Streams(
   topology,
-  { applicationId, instanceId: 'bench' },
+  { applicationId, instanceId: 'bench', guarantee },
   { cluster, stateDirectory, journal, clock: systemClock, random: systemRandom, log: silentLogger },
 )
 const running = streams.run()

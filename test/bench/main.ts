@@ -3,6 +3,7 @@ import { cpus, loadavg, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 
 import { alternate, ratios, spreads } from './alternate.ts'
+import { dedupAtLeastOnce } from './dedup-at-least-once.ts'
 import { dedupLatency } from './dedup-latency.ts'
 import { dedupStage } from './dedup-stage.ts'
 import { handOver } from './hand-over.ts'
@@ -20,6 +21,7 @@ import { timers } from './timers.ts'
 
 const scenarios: readonly Scenario[] = [
   dedupStage,
+  dedupAtLeastOnce,
   dedupLatency,
   mails,
   mailsFewConnections,
@@ -36,7 +38,7 @@ const longScenarios: readonly Scenario[] = [soak, steady]
 const all = [...scenarios, ...longScenarios]
 const help = `npm run bench -- [SCENARIO …] [FLAG …]
 
-${all.map(each => `  ${each.name.padEnd(16)} ${each.what}`).join('\n')}
+${all.map(each => `  ${each.name.padEnd(20)} ${each.what}`).join('\n')}
 
   --against-peers        the peers in ../shared/peers (or $MAILONCE_PEERS) take turns with mailonce
   --runs N               runs of each whose median counts, after one that is thrown away (5; 1 throws none away)
