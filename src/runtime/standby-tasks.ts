@@ -2,7 +2,7 @@ import { sleep } from '../clock.ts'
 import { describeError, errorCodeOf } from '../errors.ts'
 import { taskIdOf } from './task-group.ts'
 import type { StandbyWork } from './instances.ts'
-import type { CommittedRecordsFetcher } from './ports.ts'
+import type { CommittedRecordsFetcher, FetchedBatch } from './ports.ts'
 import { isStop } from './restore.ts'
 import { Standby } from './standby.ts'
 import type { TaskContext } from './task-context.ts'
@@ -165,14 +165,19 @@ export class StandbyTasks {
     const { clock, wake } = this.#context
     this.#beginWanted(fetcher)
     const batches = fetcher.poll()
-    for (const batch of batches)
-      for (const { standby } of this.#followed.values()) if (await standby.apply(batch)) break
+    // Each is of another store: one after the other, most of the time would be waiting.
+    const applied = await Promise.allSettled(batches.map(batch => this.#apply(batch)))
+    for (const each of applied) if (each.status === 'rejected') throw each.reason as Error
     if (this.#isWarm) wake()
     if (batches.length > 0) return
     const quiet = new AbortController()
     this.#ready = () => quiet.abort()
     // The look again is for those that could not be opened, and for those without anything to read.
     await sleep(clock, retryAfterMs, quiet.signal)
+  }
+
+  async #apply(batch: FetchedBatch): Promise<void> {
+    for (const { standby } of this.#followed.values()) if (await standby.apply(batch)) return
   }
 
   /**

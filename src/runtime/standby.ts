@@ -21,7 +21,8 @@ export class Standby {
   readonly #byChangelog = new Map<string, TaskStore>()
   /** End of each changelog, as far as it is known. */
   readonly #ends = new Map<string, number>()
-  #applying: Promise<void> = Promise.resolve()
+  /** Of all its stores; never rejects. */
+  #applying: Promise<unknown> = Promise.resolve()
 
   constructor(
     context: Omit<TaskContext, 'activeCycle'>,
@@ -53,8 +54,9 @@ export class Standby {
     // Polled for an earlier copy of the same task, and known by now.
     if (batch.nextOffset <= store.position) return true
     this.#ends.set(key, Math.max(this.#ends.get(key) ?? 0, batch.highWatermark))
-    this.#applying = applyChangelog(store, batch, this.#context.clock, batch.highWatermark)
-    await this.#applying
+    const applied = applyChangelog(store, batch, this.#context.clock, batch.highWatermark)
+    this.#applying = Promise.allSettled([this.#applying, applied])
+    await applied
     return true
   }
 
@@ -77,7 +79,7 @@ export class Standby {
   /** Stops following and hands the open stores over, for a task that begins where the copy is. */
   async release(fetcher: CommittedRecordsFetcher): Promise<ReadonlyMap<string, TaskStore>> {
     for (const store of this.#stores.values()) fetcher.unassign(this.#changelogOf(store))
-    await this.#applying.catch(() => undefined)
+    await this.#applying
     const stores = new Map(this.#stores)
     this.#stores.clear()
     this.#byChangelog.clear()

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StandbyWork } from '../../src/runtime/instances.ts'
+import { Standby } from '../../src/runtime/standby.ts'
 import { StandbyTasks } from '../../src/runtime/standby-tasks.ts'
 import { Task } from '../../src/runtime/task.ts'
+import { restoreFetch } from '../../src/runtime/task-store.ts'
 import { restoreTask } from '../../src/runtime/restore.ts'
 import type { StoreBackend } from '../../src/state/store.ts'
 import { changelog, entry, transaction, watchReads } from './changelog-world.ts'
@@ -132,6 +134,65 @@ test('a copy whose changelog was cut goes on from where that begins', async () =
 
   expect(await onDisk('b')).toBe('3')
 })
+
+test.each([words.name, 'in-positions'])(
+  'a copy is given away when all of its stores are written that are being written, last but %s',
+  async first => {
+    const two = await TaskWorld.created({ reread: 'skip' })
+    const { simulation, context, topology } = two
+    const writes = holdWrites(two)
+    const standby = new Standby(context, task, topology.subTopologies[0]!, 0)
+    const fetcher = two.cluster.createFetcher(restoreFetch)
+    await simulation.settle(standby.open(fetcher))
+    const applied = ['app-words-changelog', 'app-in-positions-changelog'].map(topic =>
+      standby.apply({ ...changelog, topic, ...oneRecord }),
+    )
+    await simulation.run({ withinMs: 100 })
+
+    let isReleased = false
+    const released = standby.release(fetcher).then(stores => {
+      isReleased = true
+      return stores
+    })
+    writes.get(first)?.()
+    await simulation.run({ withinMs: 100 })
+    const before = isReleased
+    for (const letGo of writes.values()) letGo()
+    const stores = await simulation.settle(released)
+
+    expect([writes.size, before]).toEqual([2, false])
+    expect([...stores.values()].map(({ position }) => position)).toEqual([1, 1])
+    await simulation.settle(Promise.all(applied))
+    for (const { backend } of stores.values()) await simulation.settle(backend.close())
+    await simulation.settle(fetcher.close())
+  },
+)
+
+const oneRecord = {
+  records: [
+    { ...changelog, offset: 0, timestampMs: 0, key: Buffer.from('a'), value: null, headers: [] },
+  ],
+  nextOffset: 1,
+  highWatermark: 1,
+  logStartOffset: 0,
+}
+
+/** Writes into stores wait until they are let go, by the name of their store. */
+function holdWrites({ context }: TaskWorld): ReadonlyMap<string, () => void> {
+  const { stateDirectory } = context
+  const waiting = new Map<string, () => void>()
+  const open = stateDirectory.open.bind(stateDirectory)
+  stateDirectory.open = async (id, definition) => {
+    const backend = await open(id, definition)
+    const apply = backend.apply.bind(backend)
+    backend.apply = async (...write) => {
+      await new Promise<void>(resolve => waiting.set(definition.name, resolve))
+      await apply(...write)
+    }
+    return backend
+  }
+  return waiting
+}
 
 test('what is no longer wanted is closed', async () => {
   await follow(asStandby)
