@@ -6,6 +6,7 @@ export const apiKeys = Object.freeze({
   produce: 0,
   fetch: 1,
   metadata: 3,
+  offsetCommit: 8,
   findCoordinator: 10,
   joinGroup: 11,
   heartbeat: 12,
@@ -84,6 +85,17 @@ const bodies: Readonly<Record<RefusableApi, (asked: Asked) => Buffer[]>> = {
   addOffsetsToTxn: ({ code }) => [throttle, code],
   // The fifth version tells the identity to go on with.
   endTxn: ({ code, version }) => [throttle, code, ...(version < 5 ? [] : [noProducer()])],
+  offsetCommit: ({ reader, code }) => {
+    reader.compactString()
+    reader.skip(4)
+    reader.compactString()
+    reader.compactString()
+    const topics = topicsOf(reader, () => {
+      reader.skip(12)
+      reader.compactString()
+    })
+    return [throttle, answersFor(topics, index => [index, code, noTags])]
+  },
   txnOffsetCommit: ({ reader, code }) => {
     reader.compactString()
     reader.compactString()

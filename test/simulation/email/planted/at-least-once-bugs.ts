@@ -97,4 +97,25 @@ export const atLeastOnceBugs: readonly PlantedBug[] = [
       }
     }),
   },
+  {
+    bug: 'changelogs are not waited for',
+    alteration: withProducer((producer, broker) => {
+      let under: Promise<unknown> = Promise.resolve()
+      return {
+        sendGathered: async gathered => {
+          await under
+          const records = recordsOf(gathered)
+          if (!records.every(isChangelog)) return producer.sendGathered(gathered)
+          under = producer.sendGathered(gathered).catch(() => producer.init())
+          return expectedRanges(records, broker)
+        },
+        commitOffsets: async (offsets, generation) => {
+          // As from a producer of its own.
+          const group = broker.group(generation.groupId)
+          group.checkGeneration(generation)
+          group.offsets.set(offsets)
+        },
+      }
+    }),
+  },
 ]
