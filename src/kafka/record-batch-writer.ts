@@ -122,8 +122,9 @@ export class RecordBatchWriter {
   #makeRoom(bytes: number): void {
     const needed = this.#end + bytes
     if (needed <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
+    const larger = this.#spares.take(needed)
     this.#bytes.copy(larger, 0, 0, this.#end)
+    this.#spares.give(this.#bytes)
     this.#bytes = larger
   }
 }

@@ -1,16 +1,40 @@
-/** Enough for the batches of one cycle while those of the last are on their way. */
-const buffersMax = 16
-const firstBytes = 4 * 1024
+const smallestBytes = 4 * 1024
+/** A batch of records is smaller than this, but for one of a single large record, whose buffer is not kept. */
+const largestBytes = 1024 * 1024
+/** For the batches of two cycles of a busy worker. */
+const keptBytesMax = 32 * 1024 * 1024
 
-/** Buffers of batches that the brokers have, for those of the next cycle: memory that is made anew for each is touched anew as well. */
+/**
+ * Buffers of batches that the brokers have, for those of the next cycle. What is made anew for each lives long enough to be taken for
+ * old by the collector, which goes through everything when there is much of that.
+ */
 export class SpareBuffers {
-  readonly #buffers: Buffer[] = []
+  /** By size: powers of two, from the smallest. */
+  readonly #bySize = new Map<number, Buffer[]>()
+  #keptBytes = 0
 
-  take(): Buffer {
-    return this.#buffers.pop() ?? Buffer.allocUnsafe(firstBytes)
+  /** One with room for so many bytes at least. */
+  take(bytes = smallestBytes): Buffer {
+    const size = sizeFor(bytes)
+    const spare = this.#bySize.get(size)?.pop()
+    if (spare === undefined) return Buffer.allocUnsafe(size)
+    this.#keptBytes -= size
+    return spare
   }
 
   give(buffer: Buffer): void {
-    if (this.#buffers.length < buffersMax) this.#buffers.push(buffer)
+    const { length } = buffer
+    if (length > largestBytes || this.#keptBytes + length > keptBytesMax) return
+    const spares = this.#bySize.get(length)
+    if (spares) spares.push(buffer)
+    else this.#bySize.set(length, [buffer])
+    this.#keptBytes += length
   }
+}
+
+function sizeFor(bytes: number): number {
+  if (bytes > largestBytes) return bytes
+  let size = smallestBytes
+  while (size < bytes) size *= 2
+  return size
 }

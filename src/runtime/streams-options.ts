@@ -54,8 +54,9 @@ const defaults = Object.freeze({
   rebalanceTimeoutMs: 30_000,
   fetch: Object.freeze({
     maxWaitMs: 500,
-    maxBytesPerPartition: 1024 * 1024,
-    maxBytes: 16 * 1024 * 1024,
+    // A response is decoded bit by bit: a large one grows old, and what is old is collected late and dearly.
+    maxBytesPerPartition: 256 * 1024,
+    maxBytes: 4 * 1024 * 1024,
     recordsPerPoll: 500,
   }),
   acceptLostState: false,
