@@ -81,6 +81,8 @@ export interface RouterParts {
   readonly random: Random
   readonly log: Logger
   readonly metrics: MetricRegistry
+  /** Whether a relay that asks for less gets less for a while. */
+  readonly isAdaptive: boolean
 }
 
 /** Closing the router closes the sinks. */

@@ -216,9 +216,10 @@ export class Processor {
     mails: Pick<RouterParts, 'dkim' | 'envelopeIdOf'>,
   ): Sink<MailRequest> {
     const { configuration, clock, random, log } = this.#options
-    const { from, retryClasses: replyRules } = configuration
+    const { from, retryClasses: replyRules, limits } = configuration
     const { registry: metrics } = this.#metrics
-    const parts = { ...mails, from, replyRules, clock, random, log, metrics }
+    const { isAdaptive } = limits.traffic
+    const parts = { ...mails, from, replyRules, clock, random, log, metrics, isAdaptive }
     return stagingSink(openRouter(relays, parts), configuration, log)
   }
 

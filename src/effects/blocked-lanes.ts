@@ -1,10 +1,10 @@
-import type { Lane, PartyName } from './lanes.ts'
+import type { Lane, HolderName } from './lanes.ts'
 
 /** Lanes that are held back, by the party that has no room for them; each waits for one. */
 export class BlockedLanes {
-  readonly #byParty = new Map<PartyName, Map<number, Set<Lane>>>()
+  readonly #byParty = new Map<HolderName, Map<number, Set<Lane>>>()
   /** Parties that may have room again. */
-  readonly #noted = new Set<PartyName>()
+  readonly #noted = new Set<HolderName>()
   #count = 0
   #turn = 0
 
@@ -17,11 +17,11 @@ export class BlockedLanes {
     return this.#noted.size > 0
   }
 
-  waitsFor(party: PartyName): boolean {
+  waitsFor(party: HolderName): boolean {
     return this.#byParty.has(party)
   }
 
-  add(lane: Lane, party: PartyName): void {
+  add(lane: Lane, party: HolderName): void {
     let waiting = this.#byParty.get(party)
     if (waiting === undefined) this.#byParty.set(party, (waiting = new Map()))
     let lanes = waiting.get(lane.priority)
@@ -40,12 +40,12 @@ export class BlockedLanes {
     if (waiting.size === 0) this.#byParty.delete(party)
   }
 
-  noteRoom(party: PartyName): void {
+  noteRoom(party: HolderName): void {
     if (this.#byParty.has(party)) this.#noted.add(party)
   }
 
   /** Takes out as many as there is room for, of each party that was noted: more would only be refused again. */
-  takeWoken(roomOf: (party: PartyName) => number): Lane[] {
+  takeWoken(roomOf: (party: HolderName) => number): Lane[] {
     const woken: Lane[] = []
     for (const party of this.#noted)
       for (let room = roomOf(party); room > 0; room -= 1) {
@@ -59,7 +59,7 @@ export class BlockedLanes {
   }
 
   /** The longest waiting of the lowest priority; every eighth turn is for the others, so that none starves. */
-  #next(party: PartyName): Lane | undefined {
+  #next(party: HolderName): Lane | undefined {
     const waiting = this.#byParty.get(party)
     if (waiting === undefined) return undefined
     this.#turn += 1

@@ -44,7 +44,7 @@ export class EffectEngine<Request> {
     const { definition, slots, clock, wake } = options
     this.#options = options
     this.#open = new OpenRequests(definition.traffic, slots.outbox)
-    this.#forgetSlots = slots.onRoom(party => this.#open.noteRoom(party))
+    this.#forgetSlots = slots.onRoom(holder => this.#open.noteRoom(holder))
     this.#writer = new OutboxWriter(options, this.#open, identity => this.#doubts.delete(identity))
     this.#flights = new Flights({
       sink: definition.sink,

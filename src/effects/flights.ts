@@ -90,12 +90,12 @@ export class Flights<Request> {
   }
 
   async #prepare(flight: Flight, request: Request): Promise<void> {
-    const { slots, wake } = this.#options
+    const { wake } = this.#options
     const prepared = await this.#prepareIn(flight, request)
     if (!this.#all.has(flight)) {
       // Abandoned meanwhile: what was prepared is undone here, because nobody else knows of it.
       if (prepared.kind === 'prepared') prepared.abandon()
-      slots.inconclusive()
+      flight.permit.report('nothing')
       flight.permit.release()
       return
     }
@@ -103,7 +103,7 @@ export class Flights<Request> {
       this.#fail(flight, prepared)
       return
     }
-    slots.reached()
+    flight.permit.report('answered')
     flight.prepared = prepared
     flight.stage = 'gate'
     wake()
@@ -136,14 +136,14 @@ export class Flights<Request> {
 
   #fail(flight: Flight, failure: FailedAttempt): void {
     const { slots, traffic, wake } = this.#options
+    const { permit } = flight
     // Before the circuit opens by it: what probes are told says nothing about how much is welcome.
-    if (!slots.isOpen) slots.answered(flight.permit, failureAnswer(failure, traffic))
-    if (failure.unavailable) slots.unavailable(failure.retryInMs)
-    else if (failure.retryInMs === undefined) slots.reached()
-    else slots.inconclusive()
+    if (!slots.isOpen) slots.answered(permit, failureAnswer(failure, traffic))
+    if (failure.unavailable) permit.report('unavailable', failure.retryInMs)
+    else permit.report(wasAsked(failure) ? 'answered' : 'nothing')
     this.#all.delete(flight)
     this.#failed.push({ flight, failure })
-    flight.permit.release(!failure.reached && failure.retryInMs !== undefined)
+    permit.release(!failure.reached && !wasAsked(failure))
     wake()
   }
 
@@ -212,8 +212,12 @@ export class Flights<Request> {
     )
     this.#all.delete(flight)
     onFact({ identity: flight.identity, token: flight.token, outcome, atMs: clock.nowMs() })
-    slots.answered(flight.permit, answerOf(outcome, prepared, traffic))
-    flight.permit.release()
+    const { permit } = flight
+    slots.answered(permit, answerOf(outcome, prepared, traffic))
+    // With 0 somebody else behind the same sink is in reach.
+    if (outcome.unavailable && outcome.retryInMs !== 0)
+      permit.report('unavailable', outcome.retryInMs)
+    permit.release()
     wake()
   }
 
@@ -234,6 +238,11 @@ function isWithinDeadline(clock: Clock, startedAt: Moment): boolean {
     clock.monotonicMs() - startedAt.monotonicMs < attemptDeadlineMs &&
     clock.nowMs() - startedAt.wallMs < attemptDeadlineMs
   )
+}
+
+/** False where it is known that nobody was: those who may be are out of reach, or have no room. */
+function wasAsked({ retryInMs, noRoomAt }: FailedAttempt): boolean {
+  return retryInMs === undefined && noRoomAt === undefined
 }
 
 function lostAtGate({ prepared }: Flight, reason: string): FailedAttempt {

@@ -4,15 +4,24 @@ import { emptyLine, type Line, type Rows } from './rows.ts'
 /** Somebody whose limits a try has to satisfy. */
 export type PartyName = `source ${string}` | `destination ${string}`
 
+/** One of the relays behind a sink, where it has room of its own. */
+export type RelayName = `relay ${string}`
+
+/** Who may have no room for a try. */
+export type HolderName = PartyName | RelayName
+
 /** A try that wants to begin. */
 export interface Asking {
   /** Lower goes first. */
   readonly priority: number
   /** Everybody who must have room for it: its source and its destinations. */
   readonly parties: readonly PartyName[]
+  /** Where it is known to go: the relay had no room when it was asked last. */
+  readonly relay?: RelayName | undefined
 }
 
 export const destinationParty = (destination: string): PartyName => `destination ${destination}`
+export const relayHolder = (relay: string): RelayName => `relay ${relay}`
 
 /** Requests that any limit lets pass or holds back together. */
 export interface Lane extends Asking {
@@ -24,7 +33,7 @@ export interface Lane extends Asking {
   state: 'open' | 'blocked' | 'awake'
   readonly line: Line
   /** Who has no room for it; once awake, whose room it was woken for and has not taken yet. */
-  blockedBy: PartyName | undefined
+  blockedBy: HolderName | undefined
 }
 
 interface Destinations {
@@ -43,6 +52,8 @@ export class Lanes {
     parties: name === '' ? [] : name.split(separator).map(destinationParty),
     lanes: undefined,
   }))
+  /** Those that had no room; 0 in the column stands for none of them. */
+  readonly #relays: RelayName[] = []
 
   constructor(rows: Rows) {
     this.#rows = rows
@@ -57,6 +68,13 @@ export class Lanes {
     this.#rows.priority[row] = priority
     this.#rows.source[row] = this.#sources.enter(source)
     this.#rows.destinations[row] = this.#destinations.enter(destinations.join(separator))
+    this.#rows.relay[row] = 0
+  }
+
+  /** It goes to this relay, until it is entered anew. */
+  sendBy(row: number, relay: RelayName): void {
+    const known = this.#relays.indexOf(relay)
+    this.#rows.relay[row] = (known === -1 ? this.#relays.push(relay) - 1 : known) + 1
   }
 
   exit(row: number): void {
@@ -69,11 +87,13 @@ export class Lanes {
     const priority = this.#rows.priority[row]!
     const source = this.sourceOf(row)
     const { parties, lanes } = this.#destinations.get(destinationsId)
-    const key = `${priority} ${source}`
+    const relayId = this.#rows.relay[row]!
+    const key = `${priority} ${relayId} ${source}`
     return (
       lanes?.get(key) ?? {
         priority,
         parties: [`source ${source}`, ...parties],
+        relay: this.#relays[relayId - 1],
         source,
         key,
         destinationsId,

@@ -1,7 +1,7 @@
 import { type Delivery, pendingTargets } from './delivery.ts'
 import { DueQueue } from './due-queue.ts'
 import type { Flight } from './flight.ts'
-import { type Lane, Lanes, type PartyName } from './lanes.ts'
+import { type HolderName, type Lane, Lanes, type RelayName } from './lanes.ts'
 import type { OutboxRoom } from './outbox-room.ts'
 import { ReadyLines, type Verdict } from './ready-lines.ts'
 import { noRow, Rows } from './rows.ts'
@@ -162,7 +162,18 @@ export class OpenRequests {
     this.#makeReady(row)
   }
 
-  /** Out of the line until then, in memory alone: whom it may be given to has no place for it. */
+  /** Out of the line until this relay has room for it. */
+  waitFor(identity: string, relay: RelayName): void {
+    const row = this.#rows.find(identity)
+    this.#leave(row)
+    this.#lanes.sendBy(row, relay)
+    this.#retainIfRoom(row)
+    this.#setStage(row, 'ready')
+    this.#ready.hold(row, relay)
+    this.#timers.set(row, this.#rows.expiresAtMs[row]!)
+  }
+
+  /** Out of the line until then, in memory alone: whom it may be given to is out of reach. */
   putOff(identity: string, untilMs: number): void {
     const row = this.#rows.find(identity)
     this.#leave(row)
@@ -215,17 +226,17 @@ export class OpenRequests {
   // ------------------------------------------------------------ whose turn it is
 
   /** True when somebody waits for room of this party. */
-  waitsFor(party: PartyName): boolean {
-    return this.#ready.waitsFor(party)
+  waitsFor(holder: HolderName): boolean {
+    return this.#ready.waitsFor(holder)
   }
 
   /** The party may have room again. */
-  noteRoom(party: PartyName): void {
-    this.#ready.noteRoom(party)
+  noteRoom(holder: HolderName): void {
+    this.#ready.noteRoom(holder)
   }
 
   /** Those that were held back try again, as many as there is room for. */
-  wakeBlocked(roomOf: (party: PartyName) => number): void {
+  wakeBlocked(roomOf: (holder: HolderName) => number): void {
     this.#ready.wake(roomOf)
   }
 
@@ -288,10 +299,14 @@ export class OpenRequests {
   }
 
   #makeReady(row: number): void {
+    this.#retainIfRoom(row)
+    this.#setReady(row, false)
+  }
+
+  #retainIfRoom(row: number): void {
     const { requests, bytes } = retainedMax
     if (this.#retained >= requests || this.#retainedBytes >= bytes) this.#deliveries.delete(row)
     if (this.#deliveries.has(row)) this.#retain(row, 1)
-    this.#setReady(row, false)
   }
 
   /** `by`: 1 or -1. Its size does not change while it is ready. */

@@ -30,10 +30,10 @@ export class Parties {
   }
 
   /** Those who asked for less, and the share of their traffic that they get. */
-  get throttled(): ReadonlyMap<AnyParty, number> {
-    const shares = new Map<AnyParty, number>()
-    for (const [name, { throttle }] of [['sink', this.#sink] as const, ...this.#all])
-      if (throttle) shares.set(name, throttle.share)
+  get throttled(): ReadonlyMap<PartyName, number> {
+    const shares = new Map<PartyName, number>()
+    for (const [name, { restraint }] of this.#all)
+      if (restraint.share !== undefined) shares.set(name, restraint.share)
     return shares
   }
 
@@ -64,11 +64,11 @@ export class Parties {
     for (const name of permit.parties) this.#of(name).end(permit, at, isUnused)
   }
 
-  complain(name: AnyParty, { beganMs }: Permit, { isCertain, reply }: Complaint): void {
+  complain(name: PartyName, { beganMs }: Permit, { isCertain, reply }: Complaint): void {
     if (!this.#options.limits.isAdaptive) return
     const party = this.#of(name)
-    if (!party.complain(beganMs, isCertain, this.#at(name)) || !party.throttle) return
-    const { share, perSecond, connections } = party.throttle
+    if (!party.complain(beganMs, isCertain, this.#at())) return
+    const { share, perSecond, connections } = party.restraint
     this.#options.log.warn(
       { event: 'throttled', party: name, share, perSecond, connections, reply },
       `${name} asks for less: it gets ${perSecond.toFixed(1)} messages a second and ${connections} connections at most`,
@@ -78,12 +78,11 @@ export class Parties {
   /** The try succeeded. */
   welcome(permit: Permit): void {
     const nowMs = this.#options.clock.monotonicMs()
-    this.#welcome('sink', permit, nowMs)
     for (const name of permit.parties) this.#welcome(name, permit, nowMs)
   }
 
-  #welcome(name: AnyParty, { beganMs }: Permit, nowMs: number): void {
-    if (!this.#of(name).welcome(beganMs, nowMs)) return
+  #welcome(name: PartyName, { beganMs }: Permit, nowMs: number): void {
+    if (!this.#of(name).restraint.welcome(beganMs, nowMs)) return
     this.#options.log.info({ event: 'unthrottled', party: name }, `${name} gets as much as before`)
   }
 

@@ -1,14 +1,12 @@
 import { Pace } from '../pace.ts'
+import { Restraint } from '../restraint.ts'
 import type { Permit } from './permit.ts'
-import { Throttle } from './throttle.ts'
 import type { Limit } from './traffic.ts'
 
 /** A party whose tries take longer than this, and twice as long as others do, is slow. Milliseconds. */
 const slowMs = 1000
 /** Weight of the latest duration in the mean. */
 const weight = 1 / 8
-/** Weight of the latest answer in the share of complaints. */
-const answerWeight = 1 / 16
 
 /** What all parties of an instance depend on. Monotonic milliseconds. */
 export interface Surroundings {
@@ -29,9 +27,7 @@ export class Party {
   readonly #running = new Set<Permit>()
   /** How long its tries take. */
   #meanMs = 0
-  /** Share of the latest answers that may have asked for less. */
-  #complaining = 0
-  throttle: Throttle | undefined
+  readonly restraint = new Restraint()
 
   constructor(limit: Limit) {
     this.#limit = limit
@@ -68,29 +64,18 @@ export class Party {
     this.#meanMs += (tookMs - this.#meanMs) * (this.#meanMs === 0 ? 1 : weight)
   }
 
-  /** It asked for less, or may have: that counts when half of the latest answers say so. True when it gets less from now on. */
+  /** It asked for less, or may have. True when it gets less from now on. */
   complain(beganMs: number, isCertain: boolean, at: Surroundings): boolean {
-    this.#complaining += (1 - this.#complaining) * answerWeight
-    if (!isCertain && this.#complaining < 0.5) return false
-    this.#complaining = 0
-    const before = { perSecond: this.#pace.measured(at.nowMs), connections: this.running }
-    this.throttle ??= new Throttle(before, { perSecond: this.#limitPerSecond(at) })
-    return this.throttle.decrease(beganMs, at.nowMs)
-  }
-
-  /** It took one without complaint. True when it gets all again. */
-  welcome(beganMs: number, nowMs: number): boolean {
-    this.#complaining *= 1 - answerWeight
-    if (this.throttle === undefined) return false
-    this.throttle.increase(beganMs, nowMs)
-    if (!this.throttle.isOver) return false
-    this.throttle = undefined
-    return true
+    const { nowMs } = at
+    const taken = { perSecond: this.#pace.measured(nowMs), connections: this.running }
+    const limit = { perSecond: this.#limitPerSecond(at) }
+    return this.restraint.complain({ beganMs, nowMs, isCertain }, taken, limit)
   }
 
   /** Nothing would be lost by forgetting it. */
   isIdle(at: Surroundings): boolean {
-    return this.running === 0 && this.throttle === undefined && this.paceWaitMs(at) === 0
+    const isFree = this.running === 0 && this.restraint.share === undefined
+    return isFree && this.paceWaitMs(at) === 0
   }
 
   /** The last connection of many is nobody's alone; one that is slow leaves half of them to others. */
@@ -101,7 +86,7 @@ export class Party {
     const most = isSlow ? half : slots < 10 ? slots : slots - 1
     const limit = this.#limit.connections
     const limited = limit === undefined ? Infinity : Math.max(1, Math.floor(limit * share))
-    return Math.min(most, limited, this.throttle?.connections ?? Infinity)
+    return Math.min(most, limited, this.restraint.connections)
   }
 
   #isSlow({ nowMs, usualMs, slots }: Surroundings): boolean {
@@ -112,8 +97,7 @@ export class Party {
   }
 
   #perSecond(at: Surroundings): number {
-    const limit = this.#limitPerSecond(at)
-    return this.throttle === undefined ? limit : Math.min(limit, this.throttle.perSecond)
+    return Math.min(this.#limitPerSecond(at), this.restraint.perSecond)
   }
 
   #limitPerSecond({ share }: Surroundings): number {

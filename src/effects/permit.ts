@@ -1,6 +1,7 @@
+import type { Report } from '../circuit.ts'
 import type { PartyName } from './lanes.ts'
 
-/** The sink as a whole is a party too: every try is one of its tries. */
+/** The sink as a whole is a party too: every try is one of its tries. Who asks for less behind it is the sink's own matter. */
 export type AnyParty = PartyName | 'sink'
 
 /** A try that has begun: it holds a slot of the sink, and room of all its parties. */
@@ -8,6 +9,8 @@ export interface Permit {
   /** Monotonic milliseconds. */
   readonly beganMs: number
   readonly parties: readonly PartyName[]
+  /** What the try finds out about the other side as a whole. */
+  readonly report: Report
   /** The try is over; a second call does nothing. `isUnused`: nobody was asked, so it counts for no rate. */
   release(isUnused?: boolean): void
 }
@@ -21,5 +24,5 @@ export interface Complaint {
 export interface Answer {
   readonly served: boolean
   /** Who asked for less, and how. */
-  readonly complaints: ReadonlyMap<AnyParty, Complaint>
+  readonly complaints: ReadonlyMap<PartyName, Complaint>
 }

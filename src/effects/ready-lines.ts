@@ -1,13 +1,13 @@
 import { BlockedLanes } from './blocked-lanes.ts'
 import { ExpiryOrder } from './expiry-order.ts'
-import type { Lane, Lanes, PartyName } from './lanes.ts'
+import type { Lane, Lanes, HolderName } from './lanes.ts'
 import { emptyLine, type Line, noRow, type Rows } from './rows.ts'
 
 /**
  * Whether a try may begin: `begun` and `taken` take the request out of its line, with and without using up room; `full`: nobody of
  * this priority may begin now; else the party that has no room for it.
  */
-export type Verdict = 'begun' | 'taken' | 'full' | PartyName
+export type Verdict = 'begun' | 'taken' | 'full' | HolderName
 export type Admit = (lane: Lane, row: number) => Verdict
 
 /** Of the column `aside`: it is not ready. */
@@ -86,6 +86,17 @@ export class ReadyLines {
     source.level.ring.add(source)
   }
 
+  /** Its turn had come, and this one had no room for it: it is set aside, and wakes when there is. */
+  hold(row: number, holder: HolderName): void {
+    this.#count += 1
+    const lane = this.#lanes.of(row)
+    this.#rows.aside[row] = 1
+    this.#rows.pushLast(lane.line, row)
+    if (lane.state === 'open') this.#block(lane, holder)
+    // There may have been room since it was asked for.
+    this.#blocked.noteRoom(holder)
+  }
+
   remove(row: number): void {
     this.#count -= 1
     const source = this.#sourceLine(this.#rows.priority[row]!, this.#lanes.sourceOf(row))
@@ -99,17 +110,17 @@ export class ReadyLines {
   }
 
   /** True when somebody waits for room of this party. */
-  waitsFor(party: PartyName): boolean {
+  waitsFor(party: HolderName): boolean {
     return this.#blocked.waitsFor(party)
   }
 
   /** The party may have room again. */
-  noteRoom(party: PartyName): void {
+  noteRoom(party: HolderName): void {
     this.#blocked.noteRoom(party)
   }
 
   /** As many of those who were held back try again as there is room for now. Call it before `take`s. */
-  wake(roomOf: (party: PartyName) => number): void {
+  wake(roomOf: (party: HolderName) => number): void {
     this.#moves = 0
     for (const lane of this.#blocked.takeWoken(roomOf)) {
       const source = this.#sourceLine(lane.priority, lane.source)
@@ -225,7 +236,7 @@ export class ReadyLines {
     lane.blockedBy = undefined
   }
 
-  #block(lane: Lane, party: PartyName): void {
+  #block(lane: Lane, party: HolderName): void {
     const wokenFor = lane.state === 'awake' ? lane.blockedBy : undefined
     if (wokenFor !== undefined && wokenFor !== party) this.#blocked.noteRoom(wokenFor)
     lane.state = 'blocked'

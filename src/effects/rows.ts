@@ -25,6 +25,8 @@ export class Rows {
   priority = new Int32Array(capacityMin)
   source = new Uint32Array(capacityMin)
   destinations = new Uint32Array(capacityMin)
+  /** Whom it is known to go to, 0 where nobody has asked. */
+  relay = new Uint16Array(capacityMin)
   /** 0 when it stands in its source's line, 1 in its lane's, 2 in none. */
   aside = new Uint8Array(capacityMin)
   /** Of the request, bytes. */
@@ -100,6 +102,7 @@ export class Rows {
     this.priority = grown(this.priority, new Int32Array(capacity))
     this.source = grown(this.source, new Uint32Array(capacity))
     this.destinations = grown(this.destinations, new Uint32Array(capacity))
+    this.relay = grown(this.relay, new Uint16Array(capacity))
     this.size = grown(this.size, new Uint32Array(capacity))
     this.loads = grown(this.loads, new Uint32Array(capacity))
     this.expiresAtMs = grown(this.expiresAtMs, new Float64Array(capacity))

@@ -1,8 +1,16 @@
+import assert from 'node:assert/strict'
+import { Circuit } from '../circuit.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { type Logger, silentLogger } from '../log.ts'
 import type { Random } from '../random.ts'
-import { Circuit } from './circuit.ts'
-import type { Asking, PartyName } from './lanes.ts'
+import type { RelayRooms } from '../sinks/sink.ts'
+import {
+  type Asking,
+  type HolderName,
+  type PartyName,
+  type RelayName,
+  relayHolder,
+} from './lanes.ts'
 import { defaultOutboxLimit, type OutboxLimit, OutboxRoom } from './outbox-room.ts'
 import { Parties } from './parties.ts'
 import type { Answer, AnyParty, Permit } from './permit.ts'
@@ -11,6 +19,8 @@ import { noLimits, type Traffic } from './traffic.ts'
 export interface SinkSlotsOptions {
   readonly traffic?: Traffic | undefined
   readonly outbox?: OutboxLimit | undefined
+  /** Of the sink, where it has several relays. */
+  readonly rooms?: RelayRooms | undefined
   readonly log?: Logger
 }
 
@@ -32,20 +42,26 @@ export class SinkSlots {
   readonly #traffic: Traffic | undefined
   readonly #circuit: Circuit
   readonly #parties: Parties
+  readonly #rooms: RelayRooms | undefined
   readonly #freeListeners = new Set<() => void>()
-  readonly #roomListeners = new Set<(party: PartyName) => void>()
+  readonly #roomListeners = new Set<(holder: HolderName) => void>()
   readonly #timers = new Map<AnyParty, Cancel>()
   readonly #running = new Set<Permit>()
   #bytes = 0
 
   constructor(max: number, clock: Clock, random: Random, options: SinkSlotsOptions = {}) {
-    const { traffic, outbox = defaultOutboxLimit, log = silentLogger } = options
+    const { traffic, outbox = defaultOutboxLimit, rooms, log = silentLogger } = options
     this.outbox = new OutboxRoom(outbox, log)
     this.#max = max
     this.#clock = clock
     this.#traffic = traffic
-    this.#circuit = new Circuit(clock, random, () => this.#tellFree())
+    this.#circuit = new Circuit(clock, random, { onMayTry: () => this.#tellFree() })
     this.#parties = new Parties({ clock, slots: max, limits: traffic?.limits ?? noLimits, log })
+    this.#rooms = rooms
+    rooms?.onRoom(relay => {
+      this.#tellRoom(relayHolder(relay))
+      this.#tellFree()
+    })
   }
 
   get used(): number {
@@ -53,11 +69,11 @@ export class SinkSlots {
   }
 
   get isOpen(): boolean {
-    return this.#circuit.isOpen
+    return this.#circuit.state !== 'closed'
   }
 
   /** Those who asked for less, and the share of their traffic that they get. */
-  get throttled(): ReadonlyMap<AnyParty, number> {
+  get throttled(): ReadonlyMap<PartyName, number> {
     return this.#parties.throttled
   }
 
@@ -67,32 +83,38 @@ export class SinkSlots {
   }
 
   /** Who has no room for the try; `full` when nobody of its priority may begin; undefined when it may begin now. */
-  obstacle(asking: Asking): 'full' | PartyName | undefined {
-    if (this.used >= this.#maxFor(asking.priority) || !this.#circuit.mayTry) return 'full'
+  obstacle(asking: Asking): 'full' | HolderName | undefined {
+    if (this.used >= this.#maxFor(asking.priority) || !this.#circuit.isPassable) return 'full'
     if (this.#bytes >= flyingBytesMax) return 'full'
+    if (this.#rooms?.hasRoom === false) return 'full'
     if (this.#parties.room('sink') === 0) {
       this.#awaitPace('sink')
       return 'full'
     }
     const party = this.#parties.obstacle(asking.parties)
     if (party !== undefined) this.#awaitPace(party)
-    return party
+    const { relay } = asking
+    return party ?? (relay !== undefined && this.roomOf(relay) === 0 ? relay : undefined)
   }
 
-  /** Tries that may begin now as far as this party is concerned. Where there is none, `onRoom` tells when to ask again. */
-  roomOf(party: PartyName): number {
-    const room = this.#parties.room(party)
-    if (room === 0) this.#awaitPace(party)
+  /** Tries that may begin now as far as this one is concerned. Where there is none, `onRoom` tells when to ask again. */
+  roomOf(holder: HolderName): number {
+    if (isRelay(holder))
+      return this.#rooms?.roomAt(holder.slice(holder.indexOf(' ') + 1)) ?? Infinity
+    const room = this.#parties.room(holder)
+    if (room === 0) this.#awaitPace(holder)
     return room
   }
 
   /** Begins a try that has no obstacle, of a request of so many bytes. */
   begin(asking: Asking, bytes = 0): Permit {
-    this.#circuit.begin()
+    const report = this.#circuit.begin()
+    assert(report !== undefined, 'a try that has no obstacle may pass')
     const { parties } = asking
     const permit: Permit = {
       beganMs: this.#clock.monotonicMs(),
       parties,
+      report,
       release: (isUnused = false) => {
         if (!this.#running.delete(permit)) return
         this.#bytes -= bytes
@@ -111,24 +133,6 @@ export class SinkSlots {
     return this.obstacle(asking) === undefined ? this.begin(asking) : undefined
   }
 
-  /** The other side answered something: it is there. */
-  reached(): void {
-    this.#circuit.reached()
-  }
-
-  /** A probe that told nothing: somebody else may probe. */
-  inconclusive(): void {
-    this.#circuit.inconclusive()
-  }
-
-  /**
-   * Returns how long nobody will try, milliseconds. Failures of tries that began together count once. `retryInMs` where the other
-   * side itself knows when to try again.
-   */
-  unavailable(retryInMs?: number): number {
-    return this.#circuit.unavailable(retryInMs)
-  }
-
   /** The try was answered; `served`: without complaint. */
   answered(permit: Permit, { served, complaints }: Answer): void {
     for (const [party, complaint] of complaints) this.#parties.complain(party, permit, complaint)
@@ -141,14 +145,15 @@ export class SinkSlots {
     return () => this.#freeListeners.delete(listener)
   }
 
-  /** Called whenever a party may have room again. */
-  onRoom(listener: (party: PartyName) => void): () => void {
+  /** Called whenever somebody may have room again. */
+  onRoom(listener: (holder: HolderName) => void): () => void {
     this.#roomListeners.add(listener)
     return () => this.#roomListeners.delete(listener)
   }
 
   /** No timer is left behind. */
   close(): void {
+    this.#circuit.close()
     for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
   }
@@ -171,11 +176,15 @@ export class SinkSlots {
     this.#timers.set(party, this.#clock.schedule(waitMs, told))
   }
 
-  #tellRoom(party: PartyName): void {
-    for (const listener of this.#roomListeners) listener(party)
+  #tellRoom(holder: HolderName): void {
+    for (const listener of this.#roomListeners) listener(holder)
   }
 
   #tellFree(): void {
     for (const listener of this.#freeListeners) listener()
   }
+}
+
+function isRelay(holder: HolderName): holder is RelayName {
+  return holder.startsWith('relay ')
 }

@@ -1,25 +1,25 @@
-import type { FailedAttempt, Outcome, PreparedAttempt, TargetReply } from '../sinks/sink.ts'
-import { destinationParty } from './lanes.ts'
-import type { Answer, AnyParty, Complaint } from './permit.ts'
+import type { Outcome, PreparedAttempt, TargetReply } from '../sinks/sink.ts'
+import { destinationParty, type PartyName } from './lanes.ts'
+import type { Answer, Complaint } from './permit.ts'
 import type { Traffic } from './traffic.ts'
 
-/** What a try that ended before its gate says: the sink as a whole complains by closing, a destination by its target's reply. */
-export function failureAnswer(failure: FailedAttempt, traffic: Traffic | undefined): Answer {
-  const complaints = complaintsOf(failure.deferred, traffic)
-  const { unavailable, reply } = failure
-  if (unavailable && traffic?.throttlingOf(reply) === 'certain')
-    complaints.set('sink', { isCertain: true, reply })
-  return { served: false, complaints }
+/** What a try that ended before its gate says: each target's reply speaks for its destination. */
+export function failureAnswer(
+  { deferred }: { readonly deferred: readonly TargetReply[] },
+  traffic: Traffic | undefined,
+): Answer {
+  return { served: false, complaints: complaintsOf(deferred, traffic) }
 }
 
-/** What the reply to the last step says, together with what was deferred before it. */
+/** What the reply to the last step says, together with what was deferred before it. One about the other side speaks for no destination. */
 export function answerOf(
   outcome: Outcome,
   { accepted, deferred }: PreparedAttempt,
   traffic: Traffic | undefined,
 ): Answer {
-  const { kind, reply, throttled = false } = outcome
-  const late = kind === 'deferred' ? accepted.map(target => ({ target, reply, throttled })) : []
+  const { kind, unavailable = false, ...said } = outcome
+  const isTheirs = kind === 'deferred' && !unavailable
+  const late = isTheirs ? accepted.map(target => ({ target, ...said })) : []
   const complaints = complaintsOf([...deferred, ...late], traffic)
   return { served: kind === 'done' && complaints.size === 0, complaints }
 }
@@ -27,13 +27,13 @@ export function answerOf(
 function complaintsOf(
   deferred: readonly TargetReply[],
   traffic: Traffic | undefined,
-): Map<AnyParty, Complaint> {
-  const complaints = new Map<AnyParty, Complaint>()
-  for (const { target, reply, throttled } of traffic ? deferred : []) {
-    const certainty = throttled === true ? 'certain' : traffic?.throttlingOf(reply)
-    if (!certainty) continue
-    const party = destinationParty(traffic!.destinationOf(target))
-    const isCertain = certainty === 'certain' || complaints.get(party)?.isCertain === true
+): Map<PartyName, Complaint> {
+  const complaints = new Map<PartyName, Complaint>()
+  if (traffic === undefined) return complaints
+  for (const { target, reply, asksForLess } of deferred) {
+    if (asksForLess === undefined) continue
+    const party = destinationParty(traffic.destinationOf(target))
+    const isCertain = asksForLess === 'certain' || complaints.get(party)?.isCertain === true
     complaints.set(party, { isCertain, reply })
   }
   return complaints

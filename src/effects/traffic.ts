@@ -33,8 +33,6 @@ export interface Traffic {
   readonly sourceOf: (identity: string) => string
   /** Where the target is: for mail its domain. */
   readonly destinationOf: (target: string) => string
-  /** Whether the other side asks for less by this reply; `likely` counts only where it is heard again and again. */
-  readonly throttlingOf: (reply: string) => 'certain' | 'likely' | null
   /** Requests of this priority, and of higher ones, leave a tenth of the tries at once to the others. */
   readonly bulkPriority: number
   readonly limits: TrafficLimits

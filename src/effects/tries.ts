@@ -7,7 +7,7 @@ import type { Emit, EngineOptions } from './engine-options.ts'
 import type { Flight } from './flight.ts'
 import type { Flights } from './flights.ts'
 import type { OpenRequests } from './open-requests.ts'
-import type { Lane } from './lanes.ts'
+import { type Lane, relayHolder } from './lanes.ts'
 import { openKey } from './outbox.ts'
 import type { OutboxWriter } from './outbox-writer.ts'
 import type { Verdict } from './ready-lines.ts'
@@ -71,7 +71,7 @@ export class Tries<Request> {
       if (obstacle !== undefined) return obstacle
       return delivery === undefined || overdueEvent(delivery, nowMs) ? 'taken' : 'begun'
     }
-    this.#open.wakeBlocked(party => slots.roomOf(party))
+    this.#open.wakeBlocked(holder => slots.roomOf(holder))
     let ended = 0
     const mayLoad = (): boolean =>
       this.#loading + toLoad.length < loadBatch && this.#loadingBytes + bytesOf(toLoad) < loadBytes
@@ -89,6 +89,7 @@ export class Tries<Request> {
         if (this.#refuse(delivery, request, nowMs, emit)) {
           // Room that it may have been woken for is for others.
           for (const party of lane.parties) this.#open.noteRoom(party)
+          if (lane.relay) this.#open.noteRoom(lane.relay)
           ended += 1
           continue
         }
@@ -172,8 +173,9 @@ export class Tries<Request> {
   }
 
   /** Nobody was asked: that costs neither a retry nor a write. While nobody at all can be asked the circuit keeps everybody. */
-  putOff(identity: string, { unavailable, retryInMs }: FailedAttempt): void {
-    if (unavailable || retryInMs === undefined) this.#open.makeReady(identity)
+  putOff(identity: string, { unavailable, retryInMs, noRoomAt }: FailedAttempt): void {
+    if (noRoomAt !== undefined) this.#open.waitFor(identity, relayHolder(noRoomAt))
+    else if (unavailable || retryInMs === undefined) this.#open.makeReady(identity)
     else this.#open.putOff(identity, this.#options.clock.nowMs() + retryInMs)
   }
 

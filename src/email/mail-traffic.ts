@@ -1,5 +1,4 @@
 import { noLimits, type Traffic, type TrafficLimits } from '../effects/traffic.ts'
-import { throttlingOf } from '../sinks/throttling-reply.ts'
 import { nameOf } from './identity.ts'
 
 /** How requests are ordered; lower goes first. */
@@ -10,7 +9,6 @@ export function mailTraffic(limits: TrafficLimits = noLimits): Traffic {
   return Object.freeze({
     sourceOf: (identity: string) => nameOf(identity).source,
     destinationOf: domainOf,
-    throttlingOf,
     bulkPriority: priorities.BULK,
     limits,
   })

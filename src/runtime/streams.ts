@@ -313,7 +313,7 @@ function sinkSlots(
   for (const node of topology.nodes) {
     if (node.kind !== 'effect') continue
     const { sink, traffic, outboxLimit: outbox } = node.definition as EffectDefinition
-    const options = { traffic, outbox, log }
+    const options = { traffic, outbox, rooms: sink.rooms, log }
     slots.set(node.name, new SinkSlots(sink.concurrencyMax, clock, random, options))
   }
   return slots

@@ -2,12 +2,17 @@ import type { RejectedRecipient, SendFailure } from './held-send.ts'
 import type { ReplyClass, ReplyPhase } from './reply-rule.ts'
 import type { ReplyTable } from './reply-table.ts'
 import { retryAfterMsOf } from './retry-after.ts'
-import type { FailedAttempt, Outcome, Postponement, TargetReply } from './sink.ts'
+import type { AsksForLess, FailedAttempt, Outcome, Postponement, TargetReply } from './sink.ts'
 import type { SmtpReply } from './smtp-reply.ts'
 
 export interface TargetLists {
   readonly refused: readonly TargetReply[]
   readonly deferred: readonly TargetReply[]
+}
+
+/** A recipient that was answered 421, and is the reason for it. */
+export interface RejectedAs extends RejectedRecipient {
+  readonly isTheReason?: boolean
 }
 
 /** The replies to RCPT, read by the table. */
@@ -23,18 +28,22 @@ export interface RecipientReplies extends TargetLists {
  * it is 0 a transaction of one would be too large as well, so "too many" is no more than "not now".
  */
 export function settledByRecipients(
-  rejected: readonly RejectedRecipient[],
+  rejected: readonly RejectedAs[],
   targetsOf: (recipient: string) => readonly string[],
   table: ReplyTable,
   acceptedCount: number,
 ): RecipientReplies {
-  const read = rejected.map(({ recipient, reply }) => {
+  const read = rejected.map(({ recipient, reply, isTheReason = false }) => {
     const said = table.classOf('rcpt', reply)
-    const meant = said === 'too-many-recipients' && acceptedCount === 0 ? 'temporary' : said
-    return { targets: targetsOf(recipient), reply, meant }
+    const isLater = isTheReason || (said === 'too-many-recipients' && acceptedCount === 0)
+    const meant = isLater ? 'temporary' : said
+    const more = postponementOf(reply, table.asksForLess('rcpt', reply))
+    return { targets: targetsOf(recipient), reply, meant, more }
   })
   return {
-    ...joinLists(read.map(({ targets, reply, meant }) => settledBy(meant, reply, targets))),
+    ...joinLists(
+      read.map(({ targets, reply, meant, more }) => settledBy(meant, reply, targets, more)),
+    ),
     aboutRelay: read.find(({ meant }) => meant === 'relay')?.reply ?? null,
     tooMany: read.some(({ meant }) => meant === 'too-many-recipients'),
   }
@@ -52,15 +61,16 @@ function settledBy(
   meant: ReplyClass | null,
   reply: SmtpReply,
   targets: readonly string[],
+  more: Postponement,
 ): TargetLists {
-  const said = (more: Postponement): TargetReply[] =>
-    targets.map(target => ({ target, reply: reply.line, ...more }))
+  const said = (notes: Postponement): TargetReply[] =>
+    targets.map(target => ({ target, reply: reply.line, ...notes }))
   switch (meant) {
     case 'permanent':
       return { refused: said({}), deferred: [] }
     case 'temporary':
     case 'throttled':
-      return { refused: [], deferred: said(postponementOf(meant, reply)) }
+      return { refused: [], deferred: said(more) }
     case 'relay':
     case 'too-many-recipients':
     case null:
@@ -68,11 +78,11 @@ function settledBy(
   }
 }
 
-function postponementOf(meant: ReplyClass, reply: SmtpReply): Postponement {
+function postponementOf(reply: SmtpReply, asksForLess: AsksForLess | null): Postponement {
   const retryAfterMs = retryAfterMsOf(reply.text)
   return {
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
-    ...(meant === 'throttled' ? { throttled: true } : {}),
+    ...(asksForLess === null ? {} : { asksForLess }),
   }
 }
 
@@ -83,7 +93,7 @@ export function refusalOfDot(reply: SmtpReply, table: ReplyTable): Outcome {
   return {
     kind: 'deferred',
     reply: reply.line,
-    ...postponementOf(meant ?? 'temporary', reply),
+    ...postponementOf(reply, table.asksForLess('dot', reply)),
     ...(meant === 'relay' ? { unavailable: true } : {}),
   }
 }
@@ -102,7 +112,7 @@ const phases: Readonly<Record<SendFailure['at'], ReplyPhase | null>> = {
  * a connection that breaks later may be about this one message.
  */
 export function failedAttempt(
-  failure: SendFailure,
+  failure: Omit<SendFailure, 'rejected'> & { readonly rejected: readonly RejectedAs[] },
   attempt: {
     readonly targets: readonly string[]
     readonly targetsOf: (recipient: string) => readonly string[]
@@ -124,11 +134,24 @@ export function failedAttempt(
   const lists =
     failure.reply === null
       ? byRecipient
-      : joinLists([byRecipient, settledBy(temporaryForAll(meant), failure.reply, rest)])
+      : joinLists([
+          byRecipient,
+          // How much the relay wants is no matter of the recipients.
+          settledBy(
+            temporaryForAll(meant),
+            failure.reply,
+            rest,
+            postponementOf(failure.reply, null),
+          ),
+        ])
+  // The session ends with the reply to a recipient that is the reason.
+  const ofOne = phase === null && rejected.some(({ isTheReason }) => isTheReason === true)
   const aboutRelay =
-    failure.reply !== null && (meant === 'relay' || failure.reply.closing)
+    failure.reply !== null && (meant === 'relay' || (failure.reply.closing && !ofOne))
       ? failure.reply
       : byRecipient.aboutRelay
+  const ofRelay = aboutRelay ?? (phase === null ? null : failure.reply)
+  const asksForLess = ofRelay === null ? null : table.asksForLess(phase ?? 'mail', ofRelay)
   const retryAfterMs = aboutRelay === null ? null : retryAfterMsOf(aboutRelay.text)
   return {
     kind: 'failed',
@@ -140,6 +163,7 @@ export function failedAttempt(
     messageId,
     relay,
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(asksForLess === null ? {} : { asksForLess }),
   }
 }
 

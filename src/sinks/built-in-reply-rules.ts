@@ -12,8 +12,15 @@ export interface ExplainedReplyRule extends ReplyRule {
 export const builtInReplyRules: readonly ExplainedReplyRule[] = Object.freeze([
   {
     codes: ['421'],
+    enhanced: ['4.3.2', '4.4.2'],
     class: 'relay',
-    why: 'The relay closes the connection, whatever it was asked (RFC 5321 section 3.8).',
+    why: 'The relay closes the connection: it is being shut down, or has waited too long (RFC 3463).',
+  },
+  {
+    codes: ['421'],
+    class: 'relay',
+    asksForLess: 'certain',
+    why: 'It closes the connection, whatever it was asked (RFC 5321 section 3.8).',
   },
   {
     codes: ['530', '534', '535', '538'],
@@ -47,6 +54,9 @@ export const builtInReplyRules: readonly ExplainedReplyRule[] = Object.freeze([
       'per minute',
       'per second',
       'last hour',
+      'unusual rate',
+      'unusual volume',
+      'temporarily deferred',
     ],
     class: 'throttled',
     why: 'A rate limit, whatever code comes with it: 454 at SES, 450 or 550 at Gmail, 554 elsewhere.',
@@ -55,6 +65,11 @@ export const builtInReplyRules: readonly ExplainedReplyRule[] = Object.freeze([
     enhanced: ['4.4.5', '5.4.5'],
     class: 'throttled',
     why: 'Mail system congestion (RFC 3463 section 3.5); at Gmail the daily quota.',
+  },
+  {
+    enhanced: ['4.7.28', '5.7.28'],
+    class: 'throttled',
+    why: 'A flood of mails (registry of RFC 5248).',
   },
   {
     phases: ['rcpt'],
@@ -138,6 +153,24 @@ export const builtInReplyRules: readonly ExplainedReplyRule[] = Object.freeze([
     codes: ['552'],
     class: 'temporary',
     why: 'A 552 to RCPT counts as 452 (RFC 5321 section 4.5.3.1.10).',
+  },
+  {
+    codes: ['451'],
+    enhanced: ['4.2.x', '4.3.2', '4.5.3'],
+    class: 'temporary',
+    why: 'It is about one mailbox, maintenance or this one mail.',
+  },
+  {
+    codes: ['451'],
+    text: ['mailbox', 'quota', 'too many hops', 'too many recipients'],
+    class: 'temporary',
+    why: 'The same in words.',
+  },
+  {
+    codes: ['451'],
+    class: 'temporary',
+    asksForLess: 'likely',
+    why: 'Not now. Heard again and again it is about how much is sent.',
   },
   { codes: ['4yz'], class: 'temporary', why: 'Not now (RFC 5321 section 4.2.1).' },
   { codes: ['5yz'], class: 'permanent', why: 'Never (RFC 5321 section 4.2.1).' },

@@ -1,4 +1,11 @@
-import type { Outcome, PreparedAttempt, FailedAttempt, Sink, SinkAttempt } from './sink.ts'
+import type {
+  FailedAttempt,
+  Outcome,
+  PreparedAttempt,
+  RelayRooms,
+  Sink,
+  SinkAttempt,
+} from './sink.ts'
 
 const prefix = 'dry run: '
 
@@ -18,6 +25,10 @@ export class DryRunSink<Request> implements Sink<Request> {
     this.#inner = inner
     this.#lastStep = lastStep
     this.concurrencyMax = inner.concurrencyMax
+  }
+
+  get rooms(): RelayRooms | undefined {
+    return this.#inner.rooms
   }
 
   setShare(share: number): void {

@@ -5,6 +5,7 @@ import type {
   FailedAttempt,
   Outcome,
   PreparedAttempt,
+  RelayRooms,
   Sink,
   SinkAttempt,
   TargetReply,
@@ -28,6 +29,10 @@ export class RedirectSink implements Sink<MailRequest> {
     this.#address = address
     this.#log = log
     this.concurrencyMax = inner.concurrencyMax
+  }
+
+  get rooms(): RelayRooms | undefined {
+    return this.#inner.rooms
   }
 
   setShare(share: number): void {

@@ -1,68 +1,55 @@
+import { Circuit, type CircuitState, type Finding, type Report } from '../circuit.ts'
 import type { Clock } from '../clock.ts'
-import { Pace } from '../pace.ts'
 import type { Random } from '../random.ts'
+import { splitAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import type { Relay } from './relay.ts'
-import { type CircuitState, type Finding, RelayCircuit } from './relay-circuit.ts'
+import { RelayRoom, type RoomOptions } from './relay-room.ts'
 import type { FailedAttempt, Outcome, PreparedAttempt, SinkAttempt } from './sink.ts'
-
-/** How long a request is put off at most for want of room, milliseconds. */
-const queueMaxMs = 10_000
-const queueMinMs = 20
 
 /** What came of one try at a relay. */
 export type LaneResult = 'failed' | 'unavailable' | 'lost' | Outcome['kind']
 
-export interface LaneOptions {
+export interface LaneOptions extends Omit<RoomOptions, 'perSecond'> {
   readonly clock: Clock
   readonly random: Random
-  /** Tries at once: a few more than connections, so that none of these idles. */
-  readonly capacity: number
   readonly onCircuit: (state: CircuitState) => void
   readonly onResult: (result: LaneResult) => void
 }
 
+/** One try that has begun. */
+interface Begun {
+  readonly beganMs: number
+  readonly report: Report
+  /** Gives its place back; a second call does nothing. */
+  readonly leave: () => void
+}
+
 /** The way to one relay: its circuit, and how much room it has. A relay that is slow fills its own lane and nobody else's. */
 export class RelayLane {
-  readonly circuit: RelayCircuit
+  readonly circuit: Circuit
+  readonly room: RelayRoom
   readonly #relay: Relay
   readonly #options: LaneOptions
-  readonly #pace = new Pace()
-  #inFlight = 0
-  #share = 1
-  /** Mean time a try takes its place, milliseconds. */
-  #occupancyMs = 100
-  /** When the place after those that were promised becomes free, monotonic milliseconds. */
-  #promisedUntilMs = -Infinity
+  /** The domain that complained last. */
+  #complainer: string | undefined
 
   constructor(relay: Relay, options: LaneOptions) {
+    const { clock, random, onCircuit } = options
     this.#relay = relay
     this.#options = options
-    this.circuit = new RelayCircuit(options.clock, options.random, options.onCircuit)
+    this.room = new RelayRoom({ ...options, perSecond: relay.perSecond })
+    const onChange = (state: CircuitState): void => {
+      onCircuit(state)
+      // Those who wait for it may go elsewhere now, or to it.
+      this.room.tell()
+    }
+    this.circuit = new Circuit(clock, random, { onChange })
   }
 
-  get inFlight(): number {
-    return this.#inFlight
-  }
-
-  get capacity(): number {
-    return this.#options.capacity
-  }
-
-  setShare(share: number): void {
-    this.#share = share
-  }
-
-  /**
-   * For a request that found it full: when to ask again, milliseconds from now. Those that are turned away come back one by one, as
-   * fast as places become free and its rate allows.
-   */
-  turnAway(): number {
-    const nowMs = this.#options.clock.monotonicMs()
-    const eachMs = Math.max(this.#occupancyMs / this.capacity, 1000 / this.#perSecond)
-    const soonestMs = nowMs + Math.max(queueMinMs, this.#pace.waitMs(nowMs, this.#perSecond))
-    this.#promisedUntilMs = Math.max(soonestMs, this.#promisedUntilMs + eachMs)
-    return Math.min(this.#promisedUntilMs - nowMs, queueMaxMs)
+  /** Tries that may begin; Infinity while it is out of reach. */
+  get free(): number {
+    return this.circuit.isPassable ? this.room.free : Infinity
   }
 
   /** `closed` when its circuit lets nobody through. */
@@ -70,51 +57,42 @@ export class RelayLane {
     attempt: SinkAttempt<MailRequest>,
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt | 'closed' | 'full'> {
-    if (this.circuit.isPassable && !this.#hasRoom) return 'full'
+    if (this.free === 0) return 'full'
     const report = this.circuit.begin()
     if (report === undefined) return 'closed'
-    const leave = this.#enter()
+    const begun = { report, ...this.room.enter() }
     try {
       const result = await this.#relay.sink.prepare(attempt, signal)
+      this.#hear(begun, complaintOf(result))
       report(findingOf(result))
-      if (result.kind === 'prepared') return this.#watched(result, leave)
+      if (result.kind === 'prepared') return this.#watched(result, begun)
       // Whom nobody has asked counts for nothing.
-      if (!result.reached) this.#pace.takeBack(this.#perSecond)
+      if (!result.reached) this.room.takeBack()
       this.#options.onResult(result.unavailable ? 'unavailable' : 'failed')
-      leave()
+      begun.leave()
       return result
     } catch (error) {
       report('nothing')
-      leave()
+      begun.leave()
       throw error
     }
   }
 
-  get #perSecond(): number {
-    return this.#relay.perSecond * this.#share
-  }
-
-  get #hasRoom(): boolean {
-    const nowMs = this.#options.clock.monotonicMs()
-    return this.#inFlight < this.capacity && this.#pace.room(nowMs, this.#perSecond) > 0
-  }
-
-  #enter(): () => void {
-    const { clock } = this.#options
-    const enteredMs = clock.monotonicMs()
-    this.#pace.begin(enteredMs, this.#perSecond)
-    let isInside = true
-    this.#inFlight += 1
-    return () => {
-      if (!isInside) return
-      isInside = false
-      this.#inFlight -= 1
-      this.#occupancyMs += (clock.monotonicMs() - enteredMs - this.#occupancyMs) / 16
-    }
+  /**
+   * Before the circuit opens by it: what probes are told says nothing about how much is welcome. A domain that complains again and
+   * again is throttled as such: for the relay it counts once, until another one complains.
+   */
+  #hear({ beganMs }: Begun, complaint: Complaint | undefined): void {
+    if (complaint === undefined || this.circuit.state !== 'closed') return
+    const { domain } = complaint
+    if (domain !== undefined && domain === this.#complainer) return
+    this.#complainer = domain
+    this.room.complain(beganMs, complaint)
   }
 
   /** Its place is taken until the relay has answered, or will never be asked to. */
-  #watched(prepared: PreparedAttempt, leave: () => void): PreparedAttempt {
+  #watched(prepared: PreparedAttempt, begun: Begun): PreparedAttempt {
+    const { leave } = begun
     let isPerformed = false
     const { onResult } = this.#options
     const untilLost = async (): Promise<void> => {
@@ -127,7 +105,7 @@ export class RelayLane {
       isPerformed = true
       // Nothing may be awaited before this call: the deadline was checked for it.
       const outcome = await prepared.perform(mayPerform).finally(leave)
-      onResult(outcome.kind)
+      this.#conclude(outcome, prepared, begun)
       return outcome
     }
     const abandon = (): void => {
@@ -136,6 +114,14 @@ export class RelayLane {
     }
     return { ...prepared, perform, abandon }
   }
+
+  #conclude(outcome: Outcome, { accepted, deferred }: PreparedAttempt, begun: Begun): void {
+    this.#options.onResult(outcome.kind)
+    this.#hear(begun, complaintOfDot(outcome, accepted[0]))
+    const isContent = outcome.kind === 'done' && !deferred.some(each => each.asksForLess)
+    if (isContent) this.room.welcome(begun.beganMs)
+    if (outcome.unavailable) begun.report('unavailable')
+  }
 }
 
 /** What ends before MAIL without a complaint (stopped, a mail that cannot be composed) may have met nobody. */
@@ -143,4 +129,34 @@ function findingOf(result: PreparedAttempt | FailedAttempt): Finding {
   if (result.kind === 'prepared') return 'answered'
   if (result.unavailable) return 'unavailable'
   return result.reached ? 'answered' : 'nothing'
+}
+
+/** Somebody behind the relay, or the relay itself, wants less. */
+interface Complaint {
+  readonly isCertain: boolean
+  readonly reply: string
+  /** Whom it may be about instead of the relay. */
+  readonly domain?: string
+}
+
+/** A reply to RCPT is about one domain, until most of them are such. */
+function complaintOf(result: PreparedAttempt | FailedAttempt): Complaint | undefined {
+  if (result.kind === 'failed' && result.asksForLess)
+    return { isCertain: result.asksForLess === 'certain', reply: result.reply }
+  const found = result.deferred.find(each => each.asksForLess)
+  return found && { isCertain: false, reply: found.reply, domain: domainOf(found.target) }
+}
+
+/** So may be one to the dot, where the relay stays open. */
+function complaintOfDot(
+  { asksForLess, unavailable = false, reply }: Outcome,
+  target = '',
+): Complaint | undefined {
+  if (asksForLess === undefined) return undefined
+  if (unavailable) return { isCertain: asksForLess === 'certain', reply }
+  return { isCertain: false, reply, domain: domainOf(target) }
+}
+
+function domainOf(address: string): string {
+  return splitAddress(address).domain.toLowerCase()
 }

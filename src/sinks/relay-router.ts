@@ -10,7 +10,9 @@ import { byPreference, candidatesFor, takeTag } from './relay-choice.ts'
 import { checkRelays } from './check-relays.ts'
 import { RelayLane } from './relay-lane.ts'
 import { RelayMetrics } from './relay-metrics.ts'
-import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
+import type { RelayRoom } from './relay-room.ts'
+import { LaneRooms } from './relay-rooms.ts'
+import type { FailedAttempt, Outcome, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
 
 /** How often a mail in doubt asks for a relay that is not configured any more, milliseconds. */
 const strangerRetryMs = 30_000
@@ -24,6 +26,8 @@ export interface RelayRouterOptions {
   readonly random: Random
   readonly log: Logger
   readonly metrics?: MetricRegistry
+  /** Whether a relay that asks for less gets less for a while. @default true */
+  readonly isAdaptive?: boolean
 }
 
 /**
@@ -33,8 +37,10 @@ export interface RelayRouterOptions {
  */
 export class RelayRouter implements Sink<MailRequest> {
   readonly concurrencyMax: number
+  readonly rooms: LaneRooms
   readonly #options: RelayRouterOptions
-  readonly #lanes: ReadonlyMap<Relay, RelayLane>
+  /** By the relay's name. */
+  readonly #lanes: ReadonlyMap<string, RelayLane>
   readonly #strangers = new Set<string>()
 
   /** Throws CONFIGURATION_INVALID. */
@@ -43,7 +49,8 @@ export class RelayRouter implements Sink<MailRequest> {
     checkRelays(relays)
     this.#options = options
     this.#lanes = this.#openLanes(new RelayMetrics(metrics))
-    this.concurrencyMax = [...this.#lanes.values()].reduce((sum, { capacity }) => sum + capacity, 0)
+    this.rooms = new LaneRooms(this.#lanes)
+    this.concurrencyMax = relays.reduce((sum, relay) => sum + this.#capacityOf(relay), 0)
   }
 
   async prepare(
@@ -51,26 +58,27 @@ export class RelayRouter implements Sink<MailRequest> {
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
     const { tag, request } = takeTag(attempt.request)
-    const lanes = this.#lanesFor(attempt, tag)
+    const relays = this.#relaysFor(attempt, tag)
     let failure: FailedAttempt | undefined
-    for (const lane of lanes) {
-      const result = await lane.prepare({ ...attempt, request }, signal)
+    for (const { name } of relays) {
+      const result = await this.#laneOf(name).prepare({ ...attempt, request }, signal)
       // One that is full is worth waiting for: else the weights would not hold under load.
-      if (result === 'full')
-        return { ...this.#nobody(attempt), unavailable: false, retryInMs: lane.turnAway() }
+      if (result === 'full') return { ...this.#nobody(attempt), noRoomAt: name }
       if (result === 'closed') continue
-      if (result.kind === 'prepared' || !result.unavailable || signal.aborted) return result
+      if (result.kind === 'prepared') return this.#withOutlook(result)
+      if (!result.unavailable || signal.aborted) return result
       failure = result
     }
-    if (lanes.length === 0) this.#warnOfStranger(attempt.onlyRelay)
-    return { ...(failure ?? this.#nobody(attempt)), ...this.#outlook(lanes) }
+    if (relays.length === 0) this.#warnOfStranger(attempt.onlyRelay)
+    return { ...(failure ?? this.#nobody(attempt)), ...this.#outlook(relays) }
   }
 
   setShare(share: number): void {
-    for (const lane of this.#lanes.values()) lane.setShare(share)
+    for (const { room } of this.#lanes.values()) room.setShare(share)
   }
 
   async close(): Promise<void> {
+    for (const { room } of this.#lanes.values()) room.close()
     await Promise.all(this.#options.relays.map(({ sink }) => sink.close()))
   }
 
@@ -78,17 +86,18 @@ export class RelayRouter implements Sink<MailRequest> {
     return this.close()
   }
 
-  #openLanes(metrics: RelayMetrics): ReadonlyMap<Relay, RelayLane> {
-    const { relays, clock, random, log } = this.#options
-    // With one relay there is nobody whose room it could take.
-    const placesEach = relays.length === 1 ? 1 : 2
-    const entries = relays.map((relay): readonly [Relay, RelayLane] => {
-      const { name, address, sink } = relay
+  #openLanes(metrics: RelayMetrics): ReadonlyMap<string, RelayLane> {
+    const { relays, clock, random, log, isAdaptive = true } = this.#options
+    const entries = relays.map((relay): readonly [string, RelayLane] => {
+      const { name, address } = relay
       const lane = new RelayLane(relay, {
         clock,
         random,
-        capacity: sink.concurrencyMax * placesEach,
+        capacity: this.#capacityOf(relay),
+        isAdaptive,
         onResult: result => metrics.tries.labels({ relay: name, result }).inc(),
+        onRoom: () => this.rooms.tell(name),
+        onRestraint: (room, reply) => this.#tellRestraint(name, room, reply),
         onCircuit: state => {
           const fields = { event: 'relay-circuit', relay: name, address, state }
           if (state === 'open') log.warn(fields, `the relay ${name} is out of reach`)
@@ -96,31 +105,62 @@ export class RelayRouter implements Sink<MailRequest> {
         },
       })
       metrics.watch(name, lane)
-      return [relay, lane]
+      return [name, lane]
     })
     return new Map(entries)
   }
 
-  #lanesFor(attempt: SinkAttempt<MailRequest>, tag: string | null): readonly RelayLane[] {
+  /** With one relay there is nobody whose room it could take; of several each has a few tries more than connections, so that none of these idles. */
+  #capacityOf({ sink }: Relay): number {
+    return this.#options.relays.length === 1 ? sink.concurrencyMax : 2 * sink.concurrencyMax
+  }
+
+  #tellRestraint(relay: string, room: RelayRoom, reply: string | null): void {
+    const { log } = this.#options
+    if (reply === null) {
+      log.info({ event: 'unthrottled', relay }, `the relay ${relay} gets as much as before`)
+      return
+    }
+    const { perSecond, connections } = room
+    log.warn(
+      { event: 'throttled', relay, perSecond, connections, reply },
+      `the relay ${relay} asks for less: it gets ${perSecond.toFixed(1)} messages a second and ${connections} at once at most`,
+    )
+  }
+
+  #relaysFor(attempt: SinkAttempt<MailRequest>, tag: string | null): readonly Relay[] {
     const { onlyRelay, lastRelay, request, identity } = attempt
     const { relays, from } = this.#options
-    const chosen =
-      onlyRelay === null
-        ? byPreference(candidatesFor(relays, tag, request.from ?? from), identity, lastRelay)
-        : relays.filter(({ address, formerly }) => address === onlyRelay || formerly.has(onlyRelay))
-    return chosen.map(relay => {
-      const lane = this.#lanes.get(relay)
-      assert(lane !== undefined, 'each relay has a lane')
-      return lane
-    })
+    return onlyRelay === null
+      ? byPreference(candidatesFor(relays, tag, request.from ?? from), identity, lastRelay)
+      : relays.filter(({ address, formerly }) => address === onlyRelay || formerly.has(onlyRelay))
+  }
+
+  #laneOf(name: string): RelayLane {
+    const lane = this.#lanes.get(name)
+    assert(lane !== undefined, 'each relay has a lane')
+    return lane
+  }
+
+  /** A relay that closes instead of taking the mail opens its circuit; whether anybody else's turn may come is known here alone. */
+  #withOutlook(prepared: PreparedAttempt): PreparedAttempt {
+    const perform = async (mayPerform: () => boolean): Promise<Outcome> => {
+      // Nothing may be awaited before this call: the deadline was checked for it.
+      const outcome = await prepared.perform(mayPerform)
+      if (outcome.unavailable !== true) return outcome
+      const { unavailable, retryInMs = 0 } = this.#outlook([])
+      return { ...outcome, retryInMs: unavailable ? retryInMs : 0 }
+    }
+    return { ...prepared, perform }
   }
 
   /** Whether anybody else's turn may come meanwhile, and when this one's does. */
-  #outlook(own: readonly RelayLane[]): Pick<FailedAttempt, 'unavailable' | 'retryInMs'> {
+  #outlook(own: readonly Relay[]): Pick<FailedAttempt, 'unavailable' | 'retryInMs'> {
     const all = [...this.#lanes.values()]
     const unavailable = !all.some(({ circuit }) => circuit.isPassable)
     const { random } = this.#options
-    const turns = (unavailable ? all : own).map(({ circuit }) => circuit.retryInMs)
+    const asked = unavailable ? all : own.map(({ name }) => this.#laneOf(name))
+    const turns = asked.map(({ circuit }) => circuit.retryInMs)
     const jitter = unavailable ? 1 : 1 + 0.25 * random.next()
     return { unavailable, retryInMs: Math.min(strangerRetryMs, ...turns) * jitter }
   }

@@ -1,3 +1,5 @@
+import type { AsksForLess } from './sink.ts'
+
 /**
  * What a negative reply means for what comes next. `permanent`: never again. `temporary`: again on schedule. `throttled`: the same, and
  * whoever sent it wants fewer mails. `relay`: it is about the relay or our account there, not about this mail, which uses up no retry.
@@ -29,4 +31,6 @@ export interface ReplyRule {
   /** Any of these is found in the text; see `phrasePattern`. */
   readonly text?: readonly string[]
   readonly class: ReplyClass
+  /** Whether it is also about how much is sent. @default `certain` of the class `throttled`, else not */
+  readonly asksForLess?: AsksForLess
 }

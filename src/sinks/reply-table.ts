@@ -1,6 +1,7 @@
 import { phrasePattern } from './phrase-pattern.ts'
 import { builtInReplyRules } from './built-in-reply-rules.ts'
 import type { ReplyClass, ReplyPhase, ReplyRule } from './reply-rule.ts'
+import type { AsksForLess } from './sink.ts'
 import type { SmtpReply } from './smtp-reply.ts'
 
 interface CompiledRule {
@@ -22,10 +23,24 @@ export class ReplyTable {
 
   /** Null for what is no negative reply: no rule makes one of a 2yz, or of garbage. */
   classOf(phase: ReplyPhase, reply: SmtpReply): ReplyClass | null {
-    if (reply.kind !== 'deferred' && reply.kind !== 'refused') return null
-    const found = this.#rules.find(each => fits(each, phase, reply))
-    return found?.rule.class ?? (reply.kind === 'deferred' ? 'temporary' : 'permanent')
+    if (!isNegative(reply)) return null
+    const byCode = reply.kind === 'deferred' ? 'temporary' : 'permanent'
+    return this.#ruleFor(phase, reply)?.class ?? byCode
   }
+
+  /** Whether the reply is about how much is sent. */
+  asksForLess(phase: ReplyPhase, reply: SmtpReply): AsksForLess | null {
+    const rule = isNegative(reply) ? this.#ruleFor(phase, reply) : undefined
+    return rule?.asksForLess ?? (rule?.class === 'throttled' ? 'certain' : null)
+  }
+
+  #ruleFor(phase: ReplyPhase, reply: SmtpReply): ReplyRule | undefined {
+    return this.#rules.find(each => fits(each, phase, reply))?.rule
+  }
+}
+
+function isNegative({ kind }: SmtpReply): boolean {
+  return kind === 'deferred' || kind === 'refused'
 }
 
 function fits(

@@ -1,9 +1,12 @@
+/** How sure it is that a reply asks for less traffic: one that is `likely` to may be about its request alone, and counts where it is heard again and again. */
+export type AsksForLess = 'certain' | 'likely'
+
 /** What a "not now" says beside that. */
 export interface Postponement {
   /** The other side's own "try again in N", milliseconds: no earlier. */
   readonly retryAfterMs?: number
-  /** It is about how much is sent, not about this request: the other side wants less of it. */
-  readonly throttled?: boolean
+  /** It is about how much is sent to whoever said it: a target's reply speaks for where the target is, other replies for the other side as a whole. */
+  readonly asksForLess?: AsksForLess
 }
 
 /** How one target of a request (for mail: one recipient) has fared so far. */
@@ -44,6 +47,8 @@ export interface OutcomeNotes extends Postponement {
 export interface Outcome extends OutcomeNotes {
   readonly kind: OutcomeKind
   readonly reply: string
+  /** With `unavailable`: milliseconds until somebody's turn may come; 0 where others behind the same sink are in reach. */
+  readonly retryInMs?: number
 }
 
 /** The notes alone, as far as they can be what they should be: they may come from a disk or a topic. */
@@ -92,14 +97,26 @@ export interface FailedAttempt extends Postponement {
   /** True when the other side as a whole was out of reach or is closing (no connection, 421, no login): the engine slows down for all requests. */
   readonly unavailable: boolean
   /**
-   * Nobody was asked, because those who may be are out of reach or have no room: this request's turn comes again after so many
-   * milliseconds. With `unavailable` nobody's turn comes before that.
+   * Nobody was asked, because those who may be are out of reach: this request's turn comes again after so many milliseconds. With
+   * `unavailable` nobody's turn comes before that.
    */
   readonly retryInMs?: number
+  /** Nobody was asked, because this relay has no room: `rooms` of the sink tell when it has. */
+  readonly noRoomAt?: string
   /** The reason in one line, for targets that are in neither list: they are tried again. */
   readonly reply: string
   readonly messageId: string
   readonly relay: string
+}
+
+/** Room that each of the relays behind a sink has of its own, by its name. Whoever finds none is told when to look again. */
+export interface RelayRooms {
+  /** At least one relay has room. */
+  readonly hasRoom: boolean
+  /** Tries that may begin at the relay; Infinity while it is out of reach, because others may be asked instead. */
+  roomAt(relay: string): number
+  /** Called when a relay that had no room when it was looked at may have some. */
+  onRoom(listener: (relay: string) => void): void
 }
 
 /**
@@ -109,6 +126,8 @@ export interface FailedAttempt extends Postponement {
 export interface Sink<Request> extends AsyncDisposable {
   /** Tries that may be under way at once, prepared ones and performed ones without an answer included. */
   readonly concurrencyMax: number
+  /** Where requests wait for one of several: the sink as a whole takes `concurrencyMax` all the same. */
+  readonly rooms?: RelayRooms | undefined
   /** Of rates that count for all instances together, what this one may use: above 0, at most 1. Before the first call: all. */
   setShare?(share: number): void
   /** Waits for a free connection; `signal` ends it as a failed attempt with `reached: false`. */

@@ -6,6 +6,7 @@ import {
   settledByRecipients,
   type TargetLists,
 } from './attempt-outcome.ts'
+import { ClosingRecipients } from './closing-recipients.ts'
 import { composeMail } from './compose-mail.ts'
 import type { ComposedMail } from './composed-mail.ts'
 import { EncodingThread } from './encoding-thread.ts'
@@ -25,7 +26,7 @@ import {
   type SmtpSinkOptions,
 } from './smtp-options.ts'
 import { SmtpPool } from './smtp-pool.ts'
-import { oneLine } from './smtp-reply.ts'
+import { oneLine, parseReply } from './smtp-reply.ts'
 
 /** Mails over SMTP, up to the final dot in `prepare` and with it in `perform`. */
 export class SmtpSink implements Sink<MailRequest> {
@@ -34,6 +35,7 @@ export class SmtpSink implements Sink<MailRequest> {
   readonly #pool: SmtpPool
   readonly #table: ReplyTable
   readonly #limit: RecipientLimit
+  readonly #closing = new ClosingRecipients()
   readonly #encoding = new EncodingThread()
   readonly #sends = new Set<HeldSend>()
 
@@ -105,7 +107,9 @@ export class SmtpSink implements Sink<MailRequest> {
     if (lent === null) return this.#stopped(id)
     if (typeof lent === 'string') {
       log.warn({ event: 'smtp-unavailable', relay: endpoint.name, reason: lent })
-      return this.#failed(id, lent, none, true)
+      const asksForLess = this.#table.asksForLess('mail', parseReply(lent))
+      const failed = this.#failed(id, lent, none, true)
+      return asksForLess === null ? failed : { ...failed, asksForLess }
     }
 
     const { link, reused } = lent
@@ -133,7 +137,11 @@ export class SmtpSink implements Sink<MailRequest> {
     const { name: relay } = endpoint
     const asked = to.flatMap(targetsOf)
     const about = { targets: asked, targetsOf, messageId: id, relay, table: this.#table }
-    const failed = failedAttempt(result, about)
+    const rejected = result.rejected.map(each => {
+      const isTheReason = this.#closing.isTheReason(each.recipient, each.reply, to.length === 1)
+      return { recipient: each.recipient, reply: each.reply, isTheReason }
+    })
+    const failed = failedAttempt({ ...result, rejected }, about)
     return { ...failed, refused: [...incapable, ...failed.refused] }
   }
 
@@ -181,6 +189,7 @@ export class SmtpSink implements Sink<MailRequest> {
   ): PreparedAttempt {
     const { idempotency } = this.#options
     const { accepted, rejected } = held
+    this.#closing.taken(accepted)
     const replies = settledByRecipients(rejected, targetsOf, this.#table, accepted.length)
     if (replies.tooMany) this.#learn(accepted.length)
     return {

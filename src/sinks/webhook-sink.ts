@@ -146,7 +146,14 @@ function outcomeOf(answer: Answer, nowMs: number): Outcome {
     kind: 'deferred',
     reply: `HTTP ${status}`,
     ...(delayMs === null ? {} : { retryAfterMs: delayMs }),
+    ...asksForLess(status),
   }
+}
+
+/** 429 asks for less; 502, 503 and 504 may only say that something is broken. */
+function asksForLess(status: number): Pick<Outcome, 'asksForLess'> {
+  if (status === 429) return { asksForLess: 'certain' }
+  return status >= 502 && status <= 504 ? { asksForLess: 'likely' } : {}
 }
 
 function refused(

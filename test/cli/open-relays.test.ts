@@ -90,6 +90,7 @@ relays:
     random: seededRandom(1),
     log: silentLogger,
     metrics: new MetricRegistry(),
+    isAdaptive: true,
   })
 
   for (const headers of [{}, { 'X-Mailonce-Tag': 'keyed' }]) {
@@ -121,6 +122,7 @@ relays:
     random: seededRandom(1),
     log: silentLogger,
     metrics: new MetricRegistry(),
+    isAdaptive: true,
   })
 
   for (const from of ['a@example.org', 'b@shop.example'])

@@ -20,11 +20,12 @@ test('docs/delivery.md shows the built-in rules as they are', () => {
     code(rule.enhanced),
     (rule.text ?? []).join(', '),
     code([rule.class]),
+    rule.asksForLess ?? (rule.class === 'throttled' ? 'certain' : ''),
     rule.why,
   ])
 
   expect(tableBelow(page, '### The built-in rules')).toEqual([
-    ['reply to', 'code', 'enhanced', 'words', 'class', 'why'],
+    ['reply to', 'code', 'enhanced', 'words', 'class', 'asks for less', 'why'],
     ...rows,
   ])
 })

@@ -29,7 +29,10 @@ test('docs/operations.md explains every event of the log and no other', () => {
 
 test('docs/operations.md explains every metric and no other', () => {
   const { registry } = new RuntimeMetrics()
-  new RelayMetrics(registry).watch('r', { inFlight: 0, circuit: { state: 'closed' } })
+  new RelayMetrics(registry).watch('r', {
+    circuit: { state: 'closed' },
+    room: { inFlight: 0, connections: 1, perSecond: Infinity },
+  })
   showStaging(registry, { applicationId: 'a', dryRun: false, redirectTo: undefined })
   const own = [...registry.render().matchAll(/^# HELP (\w+)/gm)]
   const counted = found(/(?<!options)\.count\('(\w+_\w+|callbacks)'/g)

@@ -17,6 +17,8 @@ async function acceptMany(
     await world.accept({ identity: `${prefix}${index}`, targets: [target], priority: 1 })
 }
 
+const complaint = { target: 'x@a', reply: '450 not so many', asksForLess: 'certain' } as const
+
 const triedOf = (world: EngineWorld): string[] => world.sink.tries.map(each => each.identity)
 
 test('a slow recipient domain holds up no other', async () => {
@@ -77,32 +79,45 @@ test('room of a request that is refused by ourselves is for the next', async () 
   expect(triedOf(world)).toEqual(['s/0', 'u/0'])
 })
 
+test('a domain that asks for less gets less, and others notice nothing', async () => {
+  const world = await begin({})
+  await acceptMany(world, 40, 's/', 'x@a')
+  await acceptMany(world, 2, 't/', 'x@b')
+  await world.turn()
+  world.sink.of('s/0').fail({ deferred: [complaint] })
+  for (const each of ['s/1', 't/0', 't/1']) world.sink.of(each).fail()
+  await world.turn()
+  await world.turn()
+
+  const throttled = [...world.slots.throttled.keys()]
+  const tried = world.sink.tries.length
+  world.clock.advance(100)
+  await world.turn()
+
+  expect(throttled).toEqual(['destination a'])
+  expect(world.sink.tries).toHaveLength(tried)
+  expect(triedOf(world).filter(each => each.startsWith('t/'))).toHaveLength(2)
+})
+
 test.each([
-  { said: 'in words that are known', deferred: { target: 'x@a', reply: '421 slow down' } },
-  {
-    said: 'as the table of replies reads it',
-    deferred: { target: 'x@a', reply: '550 not so many', throttled: true },
-  },
+  { about: 'the mail', unavailable: false, throttled: ['destination a'] },
+  { about: 'the other side as a whole', unavailable: true, throttled: [] },
 ])(
-  'a domain that asks for less $said gets less, and others notice nothing',
-  async ({ deferred }) => {
+  'a complaint in reply to the last step about $about throttles $throttled',
+  async ({ unavailable, throttled }) => {
     const world = await begin({})
-    await acceptMany(world, 40, 's/', 'x@a')
-    await acceptMany(world, 2, 't/', 'x@b')
+    await acceptMany(world, 1, 's/', 'x@a')
     await world.turn()
-    world.sink.of('s/0').fail({ deferred: [deferred] })
-    for (const each of ['s/1', 't/0', 't/1']) world.sink.of(each).fail()
+    world.sink.of('s/0').hold()
     await world.turn()
+    await world.commit()
+
+    world.sink
+      .of('s/0')
+      .answer({ kind: 'deferred', reply: 'no', unavailable, asksForLess: 'certain' })
     await world.turn()
 
-    const throttled = [...world.slots.throttled.keys()]
-    const tried = world.sink.tries.length
-    world.clock.advance(100)
-    await world.turn()
-
-    expect(throttled).toEqual(['destination a'])
-    expect(world.sink.tries).toHaveLength(tried)
-    expect(triedOf(world).filter(each => each.startsWith('t/'))).toHaveLength(2)
+    expect([...world.slots.throttled.keys()]).toEqual(throttled)
   },
 )
 
@@ -118,7 +133,7 @@ test.each([
     await world.turn()
     for (const each of world.sink.tries.splice(0)) {
       answered += 1
-      if (answered % every === 0) each.fail({ deferred: [{ target: 'x@a', reply: '451 hm' }] })
+      if (answered % every === 0) each.fail({ deferred: [{ ...complaint, asksForLess: 'likely' }] })
       else {
         each.hold()
         await world.turn()
@@ -132,20 +147,32 @@ test.each([
   expect([...world.slots.throttled.keys()]).toEqual(throttled)
 })
 
-test('a relay that closes with a complaint gets half, and what its probes are told does not count', async () => {
-  const world = await begin({})
-  await acceptMany(world, 20, 's/', 'x@a')
-  await world.turn()
-  for (let probes = 0; probes < 5; probes += 1) {
-    for (const each of world.sink.tries.splice(0))
-      each.fail({ reached: false, unavailable: true, reply: '421 too many connections' })
+test.each([
+  { rule: 'keeps everybody away', retryInMs: undefined, tried: [1, 2] },
+  { rule: 'keeps everybody away for as long as the sink says', retryInMs: 400, tried: [1, 2] },
+  { rule: 'keeps nobody away where others are in reach', retryInMs: 0, tried: [4, 4] },
+])(
+  'another side that closes instead of taking the last step $rule',
+  async ({ retryInMs, tried }) => {
+    const world = await begin({})
+    await acceptMany(world, 1, 's/', 'x@a')
     await world.turn()
-    world.clock.advance(30_000)
+    world.sink.of('s/0').hold()
     await world.turn()
-  }
+    await world.commit()
 
-  expect([...world.slots.throttled]).toEqual([['sink', 0.5]])
-})
+    const outcome = { kind: 'deferred', reply: '421 no', unavailable: true } as const
+    world.sink.of('s/0').answer(retryInMs === undefined ? outcome : { ...outcome, retryInMs })
+    await world.turn()
+    await acceptMany(world, 3, 't/', 'x@a')
+    await world.turn()
+    const early = world.sink.tries.length
+    world.clock.advance(650)
+    await world.turn()
+
+    expect([early, world.sink.tries.length]).toEqual(tried)
+  },
+)
 
 test('what has passed its gate waits for no limit', async () => {
   const world = await begin({ destination: { perSecond: 0.01 } })

@@ -79,7 +79,12 @@ export class FakeTry {
 
   /** What came of the last step. */
   reply(kind: OutcomeKind): void {
-    this.#reply({ kind, reply: `said ${kind}` })
+    this.answer({ kind, reply: `said ${kind}` })
+  }
+
+  /** The same in full. */
+  answer(outcome: Outcome): void {
+    this.#reply(outcome)
   }
 
   #perform(mayPerform: () => boolean): Promise<Outcome> {

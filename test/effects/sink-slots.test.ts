@@ -43,10 +43,15 @@ test('one that is larger than all may be together goes alone', () => {
   expect(slots.tryAcquire()).toBeUndefined()
 })
 
-test('out of reach nobody tries until the back-off is over, then one', () => {
+/** A try finds the other side out of reach. */
+function fail(retryInMs?: number): void {
   const permit = slots.tryAcquire()!
-  slots.unavailable()
+  permit.report('unavailable', retryInMs)
   permit.release()
+}
+
+test('out of reach nobody tries until the back-off is over, then one', () => {
+  fail()
 
   clock.advance(499)
   const early = slots.tryAcquire()
@@ -57,57 +62,25 @@ test('out of reach nobody tries until the back-off is over, then one', () => {
   expect([slots.tryAcquire(), slots.tryAcquire()]).toEqual([expect.anything(), undefined])
 })
 
-test('the one that is let through decides: reached closes the circuit', () => {
-  slots.unavailable()
-  clock.advance(500)
-  slots.tryAcquire()
+test('where the other side knows when to try again, it is tried then', () => {
+  fail(7000)
 
-  slots.reached()
+  clock.advance(6999)
+  const early = slots.tryAcquire()
+  clock.advance(1)
 
-  expect(slots.isOpen).toBe(false)
-  expect(slots.tryAcquire()).toBeDefined()
+  expect([early, slots.tryAcquire()]).toEqual([undefined, expect.anything()])
 })
 
-test('each failed probe doubles the back-off, up to 30 s', () => {
-  const delaysMs: number[] = []
-  for (let probe = 0; probe < 9; probe += 1) {
-    const delayMs = slots.unavailable()
-    delaysMs.push(delayMs)
-    clock.advance(delayMs)
-    slots.tryAcquire()!.release()
-  }
-
-  expect(delaysMs).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
-})
-
-test('failures of tries that began together count once', () => {
-  slots.tryAcquire()
-  slots.tryAcquire()
-
-  slots.unavailable()
-  clock.advance(100)
-
-  expect(slots.unavailable()).toBe(400)
-})
-
-test('a probe that told nothing lets another one through', () => {
-  slots.unavailable()
+test('the one that is let through decides: an answer closes the circuit', () => {
+  fail()
   clock.advance(500)
   const probe = slots.tryAcquire()!
 
-  slots.inconclusive()
-  probe.release()
+  probe.report('answered')
 
+  expect(slots.isOpen).toBe(false)
   expect(slots.tryAcquire()).toBeDefined()
-})
-
-test('once reached, the next failure begins at the shortest back-off', () => {
-  slots.unavailable()
-  clock.advance(500)
-  slots.unavailable()
-  slots.reached()
-
-  expect(slots.unavailable()).toBe(500)
 })
 
 test('who waits is told of a free slot and of the end of the back-off, until it no longer asks', () => {
@@ -116,19 +89,22 @@ test('who waits is told of a free slot and of the end of the back-off, until it 
 
   slots.tryAcquire()!.release()
   const afterRelease = told
-  slots.unavailable()
+  fail()
   clock.advance(500)
   const afterBackoff = told
   forget()
   slots.tryAcquire()!.release()
 
-  expect([afterRelease, afterBackoff, told]).toEqual([1, 2, 2])
+  expect([afterRelease, afterBackoff, told]).toEqual([1, 3, 3])
 })
 
-test('jitter spreads the probes of many instances', () => {
-  const early = new SinkSlots(1, clock, { next: () => 0, uuid: () => '' })
-  const late = new SinkSlots(1, clock, { next: () => 0.999, uuid: () => '' })
+test('closed, it leaves no timer behind', () => {
+  let told = 0
+  fail()
+  slots.onFree(() => (told += 1))
 
-  expect(early.unavailable()).toBe(375)
-  expect(late.unavailable()).toBeGreaterThan(620)
+  slots.close()
+  clock.advance(60_000)
+
+  expect(told).toBe(0)
 })

@@ -6,6 +6,7 @@ import type { Verdict } from '../../src/effects/ready-lines.ts'
 import { SinkSlots } from '../../src/effects/sink-slots.ts'
 import { noLimits, type Traffic, type TrafficLimits } from '../../src/effects/traffic.ts'
 import { seededRandom } from '../../src/random.ts'
+import type { RelayRooms } from '../../src/sinks/sink.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { deliveryOf } from './delivery-fixture.ts'
 
@@ -14,8 +15,6 @@ export function trafficOf(limits: Partial<TrafficLimits> = {}): Traffic {
   return {
     sourceOf: identity => identity.split('/')[0]!,
     destinationOf: target => target.split('@')[1]!,
-    throttlingOf: reply =>
-      reply.startsWith('421') ? 'certain' : reply.startsWith('451') ? 'likely' : null,
     bulkPriority: 2,
     limits: { ...noLimits, ...limits },
   }
@@ -27,10 +26,49 @@ export interface Begun {
   readonly atMs: number
 }
 
+/** Relays with room for so many tries at once. A request goes to the one that its identity names behind a tilde. */
+export class WorldRooms implements RelayRooms {
+  readonly #capacities: ReadonlyMap<string, number>
+  readonly #used = new Map<string, number>()
+  #listener: (relay: string) => void = () => undefined
+
+  constructor(capacities: Readonly<Record<string, number>>) {
+    this.#capacities = new Map(Object.entries(capacities))
+  }
+
+  get hasRoom(): boolean {
+    return [...this.#capacities.keys()].some(relay => this.roomAt(relay) > 0)
+  }
+
+  used(relay: string): number {
+    return this.#used.get(relay) ?? 0
+  }
+
+  roomAt(relay: string): number {
+    return (this.#capacities.get(relay) ?? 0) - this.used(relay)
+  }
+
+  onRoom(listener: (relay: string) => void): void {
+    this.#listener = listener
+  }
+
+  enter(relay: string): void {
+    this.#used.set(relay, this.used(relay) + 1)
+  }
+
+  leave(relay: string): void {
+    this.#used.set(relay, this.used(relay) - 1)
+    this.#listener(relay)
+  }
+}
+
 /** Tasks that share one sink: what is ready, and who may begin, without engines around it. */
 export class TrafficWorld {
   readonly clock = new ManualClock()
   readonly slots: SinkSlots
+  readonly rooms: WorldRooms | undefined
+  /** How often the bytes of a request were looked at because its relay was not known. */
+  asked = 0
   readonly tasks: readonly OpenRequests[]
   /** Under way. */
   readonly running: Begun[] = []
@@ -38,10 +76,19 @@ export class TrafficWorld {
   readonly begun: string[] = []
   #turn = 0
 
-  constructor(options: { limits?: Partial<TrafficLimits>; slots?: number; tasks?: number } = {}) {
-    const { limits, slots = 20, tasks = 1 } = options
+  constructor(
+    options: {
+      limits?: Partial<TrafficLimits>
+      slots?: number
+      tasks?: number
+      relays?: Readonly<Record<string, number>>
+    } = {},
+  ) {
+    const { limits, slots = 20, tasks = 1, relays } = options
     const traffic = trafficOf(limits)
-    this.slots = new SinkSlots(slots, this.clock, seededRandom(1), { traffic })
+    const rooms = relays && new WorldRooms(relays)
+    this.rooms = rooms
+    this.slots = new SinkSlots(slots, this.clock, seededRandom(1), { traffic, rooms })
     this.tasks = Array.from({ length: tasks }, () => new OpenRequests(traffic))
     for (const task of this.tasks) this.slots.onRoom(party => task.noteRoom(party))
   }
@@ -70,12 +117,16 @@ export class TrafficWorld {
   /** The oldest try of the request is over. */
   end(identity: string): void {
     const index = this.running.findIndex(each => each.identity === identity)
-    const [ended] = this.running.splice(index, 1)
-    ended!.permit.release()
+    for (const ended of this.running.splice(index, 1)) this.#end(ended)
   }
 
   endAll(): void {
-    for (const { permit } of this.running.splice(0)) permit.release()
+    for (const ended of this.running.splice(0)) this.#end(ended)
+  }
+
+  #end({ identity, permit }: Begun): void {
+    this.rooms?.leave(relayOf(identity))
+    permit.release()
   }
 
   get left(): number {
@@ -85,11 +136,18 @@ export class TrafficWorld {
   #begin(task: OpenRequests): void {
     const admit = (lane: Lane, delivery: Delivery | undefined): Verdict =>
       this.slots.obstacle(lane) ?? (delivery ? 'begun' : 'taken')
+    let rounds = 0
     do {
+      if ((rounds += 1) > 1000) throw new Error('it begins again and again')
       task.wakeBlocked(party => this.slots.roomOf(party))
       for (let taken = task.takeReady(admit); taken; taken = task.takeReady(admit)) {
         const { identity, lane, delivery } = taken
-        if (delivery) {
+        if (delivery && this.rooms?.roomAt(relayOf(identity)) === 0) {
+          this.asked += 1
+          this.slots.begin(lane).release(true)
+          task.waitFor(identity, `relay ${relayOf(identity)}`)
+        } else if (delivery) {
+          this.rooms?.enter(relayOf(identity))
           const atMs = this.clock.monotonicMs()
           this.running.push({ identity, permit: this.slots.begin(lane), atMs })
           this.begun.push(identity)
@@ -104,3 +162,5 @@ export class TrafficWorld {
     } while (task.isUnfinished)
   }
 }
+
+const relayOf = (identity: string): string => identity.split('~')[1] ?? ''

@@ -13,12 +13,3 @@ test('a slow host gets so many connections and holds up no other', async () => {
 
   expect(world.sink.tries.map(each => each.identity)).toEqual(['slow-1', 'slow-2', 'quick'])
 })
-
-test.each([
-  ['HTTP 429', 'certain'],
-  ['HTTP 503', 'likely'],
-  ['HTTP 500', null],
-  ['HTTP 204', null],
-])('%s asks for less: %s', (reply, asks) => {
-  expect(webhookTraffic(10).throttlingOf(reply)).toBe(asks)
-})

@@ -13,7 +13,7 @@ async function comesTo(phase: Phase, line: string, replyRules: ReplyRule[] = [])
   await using sink = sinkOf(relay, { replyRules })
   const attempt = await sink.prepare(attemptOf(), noSignal)
   if (attempt.kind === 'prepared') return await attempt.perform(() => true)
-  const { refused, deferred, unavailable, retryAfterMs } = attempt
+  const { refused, deferred, unavailable, retryAfterMs, asksForLess } = attempt
   const [target] = [...refused, ...deferred]
   const kind = refused.length > 0 ? 'refused' : deferred.length > 0 ? 'deferred' : 'nothing'
   const { target: _name, ...said } = target ?? { target: '', reply: attempt.reply }
@@ -22,22 +22,25 @@ async function comesTo(phase: Phase, line: string, replyRules: ReplyRule[] = [])
     ...said,
     ...(unavailable ? { unavailable } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(asksForLess === undefined ? {} : { asksForLess }),
   }
 }
 
 const about: Readonly<Record<string, object>> = {
   refused: { kind: 'refused' },
   deferred: { kind: 'deferred' },
-  throttled: { kind: 'deferred', throttled: true },
+  throttled: { kind: 'deferred', asksForLess: 'certain' },
+  'throttled, perhaps': { kind: 'deferred', asksForLess: 'likely' },
   'in 5 min': { kind: 'deferred', retryAfterMs: 300_000 },
-  'throttled, in 60 s': { kind: 'deferred', throttled: true, retryAfterMs: 60_000 },
+  'throttled, in 60 s': { kind: 'deferred', asksForLess: 'certain', retryAfterMs: 60_000 },
 }
 
 describe.each(['mail', 'rcpt', 'data', 'dot'] as const)('in reply to %s', phase => {
   test.each([
     ['550 5.1.1 no such user', 'refused'],
     ['554 5.7.1 spam', 'refused'],
-    ['451 4.3.0 later', 'deferred'],
+    ['451 4.3.0 later', 'throttled, perhaps'],
+    ['450 4.3.0 later', 'deferred'],
     ['450 4.7.1 Greylisted for 5 minutes', 'in 5 min'],
     ['550 5.7.1 Greylisted for 5 minutes', 'in 5 min'],
     ['554 5.7.0 try again later', 'deferred'],

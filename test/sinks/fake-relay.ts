@@ -6,16 +6,21 @@ import type {
   PreparedAttempt,
   Sink,
   SinkAttempt,
+  TargetReply,
 } from '../../src/sinks/sink.ts'
 
-/** What a relay does with a try: takes all of it, is out of reach, closes with 421 at MAIL, greylists, is silent; or the try ends unasked. */
-export type RelayMood = 'takes' | 'down' | '421' | 'greylists' | 'silent' | 'unasked'
+/** What a relay does with a try: takes all of it, is out of reach, closes with 421 at MAIL, wants less at MAIL, greylists, is silent; or the try ends unasked. */
+export type RelayMood = 'takes' | 'down' | '421' | 'throttles' | 'greylists' | 'silent' | 'unasked'
 
 /** A relay that is in one mood at a time, and remembers what it was asked for. */
 export class FakeRelay implements Sink<MailRequest> {
   readonly concurrencyMax: number
   readonly address: string
   mood: RelayMood = 'takes'
+  /** What it says to RCPT beside accepting it. */
+  late: Omit<TargetReply, 'target'> | undefined
+  /** To the dot. */
+  dot: Outcome = { kind: 'done', reply: '250 ok' }
   /** Of every try, in order. */
   readonly asked: SinkAttempt<MailRequest>[] = []
   /** Ends the tries that met its silence. */
@@ -39,7 +44,8 @@ export class FakeRelay implements Sink<MailRequest> {
     if (mood === 'takes' || mood === 'silent') return this.#prepared(attempt)
     const deferred = mood === 'greylists' ? attempt.targets.map(lateFor) : []
     const unavailable = mood === 'down' || mood === '421'
-    const reached = mood === '421' || mood === 'greylists'
+    const reached = mood === '421' || mood === 'greylists' || mood === 'throttles'
+    const asksForLess = mood === '421' || mood === 'throttles' ? ('certain' as const) : undefined
     const reply = mood
     return {
       kind: 'failed',
@@ -50,6 +56,7 @@ export class FakeRelay implements Sink<MailRequest> {
       reply,
       messageId: '',
       relay,
+      ...(asksForLess && { asksForLess }),
     }
   }
 
@@ -62,17 +69,16 @@ export class FakeRelay implements Sink<MailRequest> {
   }
 
   #prepared({ targets }: SinkAttempt<MailRequest>): PreparedAttempt {
-    const done: Outcome = { kind: 'done', reply: '250 ok' }
     return {
       kind: 'prepared',
       accepted: targets,
       refused: [],
-      deferred: [],
+      deferred: this.late ? targets.map(target => ({ target, ...this.late! })) : [],
       messageId: '',
       contentHash: '',
       relay: this.address,
       perform: mayPerform =>
-        Promise.resolve(mayPerform() ? done : { kind: 'abandoned', reply: '' }),
+        Promise.resolve(mayPerform() ? this.dot : { kind: 'abandoned', reply: '' }),
       abandon: () => undefined,
       lost: new Promise(() => undefined),
     }

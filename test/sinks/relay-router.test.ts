@@ -214,15 +214,21 @@ test('a relay without room keeps its mails: they wait, and the others’ go on',
   )
   const held = Array.from({ length: 4 }, (_, index) => send(router, `r-${index}`))
 
-  const more = [await send(router, 'r-4'), await send(router, 'r-5'), await send(router, 'r-6')]
+  const told: string[] = []
+  router.rooms.onRoom(relay => told.push(relay))
+  const more = await send(router, 'r-4')
   const other = await router.prepare(attemptOf({ from: 'x@else.example' }), noSignal)
+  const rooms = [router.rooms.roomAt('a'), router.rooms.hasRoom]
   a.speak()
-  await Promise.all(held)
+  const [first] = await Promise.all(held)
+  const early = [...told]
+  if (first?.kind === 'prepared') await first.perform(() => true)
 
-  const waits = more.map(each => (each as FailedAttempt).retryInMs ?? 0)
+  expect(more).toMatchObject({ kind: 'failed', reached: false, unavailable: false, noRoomAt: 'a' })
+  expect(rooms).toEqual([0, true])
+  expect([early, told]).toEqual([[], ['a']])
+  expect(router.rooms.roomAt('a')).toBe(1)
   expect(a.asked).toHaveLength(4)
-  expect(waits).toEqual(waits.toSorted((x, y) => x - y))
-  expect(new Set(waits).size).toBe(3)
   expect(other).toMatchObject({ kind: 'prepared', relay: 'b:25' })
   expect(router.concurrencyMax).toBe(8)
 })
@@ -274,8 +280,7 @@ describe('a relay with a rate', () => {
     const later = await sendSlow(router, 'r-2')
 
     expect(first.kind).toBe('prepared')
-    expect(second).toMatchObject({ kind: 'failed', reached: false, unavailable: false })
-    expect((second as FailedAttempt).retryInMs).toBe(500)
+    expect(second).toMatchObject({ kind: 'failed', reached: false, noRoomAt: 'a' })
     expect(other).toMatchObject({ kind: 'prepared', relay: 'b:25' })
     expect(later.kind).toBe('prepared')
   })
@@ -291,6 +296,34 @@ describe('a relay with a rate', () => {
     const inTime = await sendSlow(router, 'r-2')
 
     expect([early.kind, inTime.kind]).toEqual(['failed', 'prepared'])
+  })
+
+  test('tells who waits when its rate allows one more', async () => {
+    const router = limited()
+    const told: number[] = []
+    router.rooms.onRoom(() => told.push(clock.monotonicMs()))
+    const beganMs = clock.monotonicMs()
+    await sendSlow(router, 'r-1')
+    await sendSlow(router, 'r-2')
+
+    clock.advance(499)
+    const early = told.length
+    clock.advance(1)
+
+    expect([early, told]).toEqual([0, [beganMs + 500]])
+  })
+
+  test('leaves no timer behind', async () => {
+    const router = limited()
+    let told = 0
+    router.rooms.onRoom(() => (told += 1))
+    await sendSlow(router, 'r-1')
+    await sendSlow(router, 'r-2')
+
+    await router.close()
+    clock.advance(60_000)
+
+    expect(told).toBe(0)
   })
 
   test('counts nobody who did not reach it', async () => {

@@ -121,6 +121,20 @@ test.each([
   expect({ retryAfterMs: undefined, ...outcome }).toHaveProperty('retryAfterMs', delayMs)
 })
 
+test.each([
+  { status: '429 Too Many Requests', asks: 'certain' },
+  { status: '503 Service Unavailable', asks: 'likely' },
+  { status: '500 Internal Server Error', asks: undefined },
+  { status: '204 No Content', asks: undefined },
+])('$status asks for less: $asks', async ({ status, asks }) => {
+  await using receiver = await ScriptedReceiver.start({ onRequest: answer(status) })
+  await using sink = sinkTo()
+
+  const outcome = await (await prepared(sink, attemptAt(receiver.url))).perform(yes)
+
+  expect({ asksForLess: undefined, ...outcome }).toHaveProperty('asksForLess', asks)
+})
+
 const endless = 'x'.repeat(1024)
 
 /** Writes for ever, as fast as it is read. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Throttle } from '../../src/effects/throttle.ts'
+import { Throttle } from '../src/throttle.ts'
 
 const unlimited = { perSecond: Infinity }
 

@@ -1,19 +1,19 @@
 import { beforeEach, expect, test } from 'vitest'
-import { seededRandom } from '../../src/random.ts'
-import { RelayCircuit } from '../../src/sinks/relay-circuit.ts'
-import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { Circuit } from '../src/circuit.ts'
+import { seededRandom } from '../src/random.ts'
+import { ManualClock } from '../src/testing/manual-clock.ts'
 
 /** In the middle of the jitter. */
 const noJitter = { next: () => 0.5, uuid: () => '' }
 
 let clock: ManualClock
 let changes: string[]
-let circuit: RelayCircuit
+let circuit: Circuit
 
 beforeEach(() => {
   clock = new ManualClock()
   changes = []
-  circuit = new RelayCircuit(clock, noJitter, state => changes.push(state))
+  circuit = new Circuit(clock, noJitter, { onChange: state => changes.push(state) })
 })
 
 function fail(): void {
@@ -100,7 +100,7 @@ test('a try that was stopped says nothing about a relay that is in reach', () =>
 test('jitter keeps many instances from coming back together', () => {
   const random = seededRandom(1)
   const delays = Array.from({ length: 50 }, () => {
-    const each = new RelayCircuit(clock, random, () => undefined)
+    const each = new Circuit(clock, random)
     each.begin()!('unavailable')
     return each.retryInMs
   })
@@ -108,4 +108,35 @@ test('jitter keeps many instances from coming back together', () => {
   expect(Math.min(...delays)).toBeGreaterThanOrEqual(375)
   expect(Math.max(...delays)).toBeLessThanOrEqual(625)
   expect(new Set(delays).size).toBe(50)
+})
+
+test('what a try finds out after its beginning counts as well, also that of a probe', () => {
+  fail()
+  clock.advance(500)
+  const probe = circuit.begin()!
+  probe('answered')
+
+  probe('unavailable')
+
+  expect(circuit.state).toBe('open')
+  expect(circuit.retryInMs).toBe(500)
+})
+
+test('the other side’s own time to wait counts before the back-off', () => {
+  circuit.begin()!('unavailable', 7000)
+
+  expect(circuit.retryInMs).toBe(7000)
+})
+
+test('who waits is told when the back-off is over', () => {
+  const told: number[] = []
+  const onMayTry = (): void => void told.push(clock.monotonicMs())
+  const watched = new Circuit(clock, noJitter, { onMayTry })
+
+  watched.begin()!('unavailable')
+  clock.advance(499)
+  const early = told.length
+  clock.advance(1)
+
+  expect([early, told.length]).toEqual([0, 1])
 })

@@ -1,0 +1,249 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { LogFields } from '../../src/log.ts'
+import { silentLogger } from '../../src/log.ts'
+import { MetricRegistry } from '../../src/metrics.ts'
+import { seededRandom } from '../../src/random.ts'
+import type { Relay } from '../../src/sinks/relay.ts'
+import { RelayRouter } from '../../src/sinks/relay-router.ts'
+import type { FailedAttempt, Outcome, PreparedAttempt } from '../../src/sinks/sink.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { FakeRelay, relayOf } from './fake-relay.ts'
+import { attemptOf, noSignal } from './mail-fixture.ts'
+
+let clock: ManualClock
+let logged: LogFields[]
+let metrics: MetricRegistry
+let a: FakeRelay
+let b: FakeRelay
+let sent: number
+
+beforeEach(() => {
+  clock = new ManualClock()
+  logged = []
+  metrics = new MetricRegistry()
+  a = new FakeRelay('a:25', 8)
+  b = new FakeRelay('b:25', 8)
+  sent = 0
+})
+
+const routerOf = (relays: readonly Relay[], isAdaptive = true): RelayRouter =>
+  new RelayRouter({
+    relays,
+    from: 'default@example.org',
+    clock,
+    random: seededRandom(1),
+    log: {
+      ...silentLogger,
+      warn: fields => logged.push(fields),
+      info: fields => logged.push(fields),
+    },
+    metrics,
+    isAdaptive,
+  })
+
+/** Each mail goes to another domain than the one before. */
+const prepare = (
+  router: RelayRouter,
+  to = `x@d${(sent += 1)}.example`,
+): Promise<PreparedAttempt | FailedAttempt> =>
+  router.prepare(attemptOf({ requestId: `r-${sent}`, to: [to] }), noSignal)
+
+/** A try that takes 100 ms; undefined where it finds no room. */
+async function send(router: RelayRouter, to?: string): Promise<Outcome | FailedAttempt> {
+  const result = await prepare(router, to)
+  clock.advance(100)
+  return result.kind === 'failed' ? result : result.perform(() => true)
+}
+
+async function sendMany(router: RelayRouter, count: number, to?: string): Promise<void> {
+  for (let each = 0; each < count; each += 1) await send(router, to)
+}
+
+/** How many tries find room within the time, when somebody always asks again. */
+async function taken(router: RelayRouter, withinMs: number): Promise<number> {
+  const before = a.asked.length
+  for (let atMs = 0; atMs < withinMs; atMs += 50) {
+    const result = await prepare(router)
+    if (result.kind === 'prepared') await result.perform(() => true)
+    clock.advance(50)
+  }
+  return a.asked.length - before
+}
+
+const restrained = (): string[] =>
+  logged.filter(each => /throttled/.test(String(each['event']))).map(each => String(each['event']))
+
+/** Ten tries a second, of which one complains. */
+async function complainOnce(router: RelayRouter): Promise<void> {
+  await sendMany(router, 40)
+  a.mood = 'throttles'
+  for (let asked = a.asked.length; a.asked.length === asked;) await send(router)
+  a.mood = 'takes'
+}
+
+describe.each([
+  { relays: 'the only relay', make: () => [relayOf(a)] },
+  { relays: 'one of several relays', make: () => [relayOf(a), relayOf(b, { weight: 0 })] },
+])('$relays that asks for less', ({ make }) => {
+  test('gets half of what it took, and says so', async () => {
+    const router = routerOf(make())
+    await complainOnce(router)
+
+    const rate = (await taken(router, 10_000)) / 10
+
+    expect(rate).toBeGreaterThan(3.5)
+    expect(rate).toBeLessThan(7)
+    expect(logged).toMatchObject([{ event: 'throttled', relay: 'a', reply: 'throttles' }])
+    expect(metrics.render()).toMatch(/mailonce_relay_per_second_max\{relay="a"\} [456]/)
+    expect(metrics.render()).toContain('mailonce_relay_in_flight_max{relay="a"} 1')
+  })
+
+  test('gets all again after a time without complaint', async () => {
+    const router = routerOf(make())
+    await complainOnce(router)
+
+    await taken(router, 240_000)
+
+    expect(restrained()).toEqual(['throttled', 'unthrottled'])
+    expect(metrics.render()).toContain('mailonce_relay_per_second_max{relay="a"} +Inf')
+  })
+})
+
+test('the others get no less', async () => {
+  const router = routerOf([relayOf(a), relayOf(b, { weight: 0 })])
+  await complainOnce(router)
+
+  expect(metrics.render()).toContain('mailonce_relay_per_second_max{relay="b"} +Inf')
+  expect(router.rooms.roomAt('b')).toBe(16)
+})
+
+test('however often it complains, something is tried, and one at a time', async () => {
+  const router = routerOf([relayOf(a)])
+  await sendMany(router, 20)
+  a.mood = 'throttles'
+
+  const tried = await taken(router, 300_000)
+
+  expect(tried).toBeGreaterThan(25)
+  expect(metrics.render()).toContain('mailonce_relay_in_flight_max{relay="a"} 1')
+})
+
+test('it never gets more than is configured', async () => {
+  const router = routerOf([relayOf(a, { perSecond: 4 })])
+  await complainOnce(router)
+
+  const rate = (await taken(router, 200_000)) / 200
+
+  expect(restrained()).toEqual(['throttled', 'unthrottled'])
+  expect(rate).toBeLessThanOrEqual(4.1)
+})
+
+test('what it gets is shared like what is configured', async () => {
+  const router = routerOf([relayOf(a)])
+  router.setShare(0.5)
+  await complainOnce(router)
+  const half = Number(/per_second_max\{relay="a"\} (\S+)/.exec(metrics.render())?.[1])
+
+  router.setShare(0.25)
+
+  const quarter = Number(/per_second_max\{relay="a"\} (\S+)/.exec(metrics.render())?.[1])
+  expect(half).toBeGreaterThan(3)
+  expect(quarter).toBeCloseTo(half / 2)
+})
+
+test('what its probes are told says nothing more', async () => {
+  const router = routerOf([relayOf(a)])
+  await sendMany(router, 20)
+  a.mood = '421'
+  for (let probes = 0; probes < 5; probes += 1) {
+    await send(router)
+    clock.advance(60_000)
+  }
+
+  expect(restrained()).toEqual(['throttled'])
+})
+
+test('with `adaptive: false` nobody gets less', async () => {
+  const router = routerOf([relayOf(a)], false)
+  await complainOnce(router)
+
+  expect(restrained()).toEqual([])
+})
+
+describe('a complaint that may be about one domain alone', () => {
+  const later = { kind: 'deferred', reply: '450 rate limit', asksForLess: 'certain' } as const
+
+  test.each([
+    { where: 'to RCPT', complain: () => void (a.late = later) },
+    { where: 'to the dot', complain: () => void (a.dot = later) },
+  ])('$where counts for the relay when half of its answers are such', async ({ complain }) => {
+    const router = routerOf([relayOf(a)])
+    await sendMany(router, 20)
+    complain()
+    await sendMany(router, 10)
+    const early = restrained()
+    await sendMany(router, 1)
+
+    expect([early, restrained()]).toEqual([[], ['throttled']])
+  })
+
+  test.each([
+    { where: 'to RCPT', complain: () => void (a.late = later) },
+    { where: 'to the dot', complain: () => void (a.dot = later) },
+  ])(
+    '$where says nothing about the relay while one domain alone complains',
+    async ({ complain }) => {
+      const router = routerOf([relayOf(a)])
+      complain()
+
+      await sendMany(router, 100, 'x@full.example')
+
+      expect(restrained()).toEqual([])
+    },
+  )
+
+  test('says nothing now and then', async () => {
+    const router = routerOf([relayOf(a)])
+    for (let rounds = 0; rounds < 40; rounds += 1) {
+      a.dot = later
+      await send(router)
+      a.dot = { kind: 'done', reply: '250 ok' }
+      await sendMany(router, 2)
+    }
+
+    expect(restrained()).toEqual([])
+  })
+})
+
+describe('a relay that closes with 421 after the dot', () => {
+  const closing: Outcome = {
+    kind: 'deferred',
+    reply: '421 too many messages',
+    unavailable: true,
+    asksForLess: 'certain',
+  }
+
+  test('is out of reach and gets less, and the mail itself is put off', async () => {
+    const router = routerOf([relayOf(a)])
+    await sendMany(router, 20)
+    a.dot = closing
+
+    const outcome = await send(router)
+
+    expect(outcome).toMatchObject(closing)
+    expect((outcome as Outcome).retryInMs).toBeGreaterThan(300)
+    expect(metrics.render()).toContain('mailonce_relay_circuit{relay="a"} 2')
+    expect(restrained()).toEqual(['throttled'])
+    expect(await prepare(router)).toMatchObject({ kind: 'failed', unavailable: true })
+  })
+
+  test('is replaced by another for the mails that follow: the sink as a whole is in reach', async () => {
+    const router = routerOf([relayOf(a), relayOf(b, { weight: 0 })])
+    a.dot = closing
+
+    const outcome = await send(router)
+
+    expect(outcome).toMatchObject({ unavailable: true, retryInMs: 0 })
+    expect(await prepare(router)).toMatchObject({ kind: 'prepared', relay: 'b:25' })
+  })
+})
