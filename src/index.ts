@@ -6,6 +6,7 @@ export {
   type GlobalTable,
   globalTable,
   type GlobalTableOptions,
+  type TableBound,
   type TableView,
 } from './global-table.ts'
 export type {

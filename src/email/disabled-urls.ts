@@ -1,6 +1,7 @@
 import { StreamsError } from '../errors.ts'
 import { globalTable, type GlobalTable, type TableTopic } from '../global-table.ts'
 import type { Serde } from '../serde.ts'
+import { goneReply } from '../sinks/webhook-sink.ts'
 
 /** A URL that gets no webhooks any more. The key of its record is the URL, as requests give it. */
 export interface DisabledUrl {
@@ -12,11 +13,28 @@ export interface DisabledUrl {
   readonly atMs: number
 }
 
-export type DisabledUrls = GlobalTable<number>
+/** What stays in memory of an entry. */
+export interface DisabledSince {
+  /** Milliseconds. */
+  readonly atMs: number
+  /** By its receiver's answer, not by a person. */
+  readonly isGone: boolean
+}
 
-/** Of an entry only its time stays in memory. */
+export type DisabledUrls = GlobalTable<DisabledSince>
+
+/** Of those that receivers disabled. One of them may make up as many URLs as it gets mails with callbacks, and answer 410 to each. */
+const goneMax = 100_000
+
+/** A URL that is forgotten is asked once more, and disabled again if it still answers 410. */
 export function disabledUrls(topic: TableTopic<DisabledUrl>): DisabledUrls {
-  return globalTable('webhooks-disabled', topic, { keep: ({ atMs }: DisabledUrl) => atMs })
+  return globalTable('webhooks-disabled', topic, {
+    keep: ({ atMs, reason }: DisabledUrl): DisabledSince => ({
+      atMs,
+      isGone: reason === goneReply,
+    }),
+    bound: { entriesMax: goneMax, mayForget: ({ isGone }) => isGone },
+  })
 }
 
 /** JSON: nobody but operators reads it. */

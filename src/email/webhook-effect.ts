@@ -43,8 +43,8 @@ export function webhookEffect(
     output: disablingOf,
     // Before every try, because those that wait for one are meant as well.
     refusals: ({ url }: WebhookRequest, targets: readonly string[], table: FindTable) => {
-      const sinceMs = table(disabled).get(url)
-      return sinceMs === undefined ? [] : refusedSince(sinceMs, targets)
+      const since = table(disabled).get(url)
+      return since === undefined ? [] : refusedSince(since.atMs, targets)
     },
     deadLetter: deadLetterOf,
     traffic: webhookTraffic(hostConnections),

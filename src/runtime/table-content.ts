@@ -1,4 +1,7 @@
-import type { TableView } from '../global-table.ts'
+import type { TableBound, TableView } from '../global-table.ts'
+
+/** Entries that are looked at to find one that may be forgotten. */
+const looksMax = 10
 
 /**
  * The entries of a global table. Each partition has a map of its own: a `Map` takes 16 million entries and no more, and a
@@ -6,8 +9,10 @@ import type { TableView } from '../global-table.ts'
  */
 export class TableContent<Value> implements TableView<Value> {
   readonly #partitions: readonly Map<string, Value>[]
+  readonly #bound: TableBound<Value> | undefined
 
-  constructor(partitions: number) {
+  constructor(partitions: number, bound?: TableBound<Value>) {
+    this.#bound = bound
     this.#partitions = Array.from({ length: partitions }, () => new Map<string, Value>())
   }
 
@@ -24,10 +29,27 @@ export class TableContent<Value> implements TableView<Value> {
   }
 
   put(partition: number, key: string, value: Value): void {
-    this.#partitions[partition]?.set(key, value)
+    const entries = this.#partitions[partition]
+    if (entries === undefined) return
+    // The latest stand last.
+    if (this.#bound) entries.delete(key)
+    entries.set(key, value)
+    if (this.#bound) this.#forgetOldest(entries, this.#bound)
   }
 
   delete(partition: number, key: string): void {
     this.#partitions[partition]?.delete(key)
+  }
+
+  /** Those that must stay are put behind the others, a few at a time: nobody looks at them at each turn. */
+  #forgetOldest(entries: Map<string, Value>, { entriesMax, mayForget }: TableBound<Value>): void {
+    if (entries.size <= entriesMax / this.#partitions.length) return
+    let looks = 0
+    for (const [key, value] of entries) {
+      entries.delete(key)
+      if (mayForget(value)) return
+      entries.set(key, value)
+      if ((looks += 1) === looksMax) return
+    }
   }
 }

@@ -81,7 +81,7 @@ export class TableReader {
     }))
     const starts = await admin.startOffsets(places)
     const ends = new Map(await admin.endOffsets(places))
-    const content = new TableContent<unknown>(topic.partitions)
+    const content = new TableContent<unknown>(topic.partitions, this.#table.bound)
     await using fetcher = cluster.createFetcher(tableFetch)
     const news = new WakeSignal(clock)
     fetcher.onReady(news.wake)

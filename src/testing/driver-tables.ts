@@ -14,7 +14,7 @@ export class DriverTables {
     this.#tables = new Map(
       tables.map(definition => [
         definition.name,
-        { definition, content: new TableContent<unknown>(partitions) },
+        { definition, content: new TableContent<unknown>(partitions, definition.bound) },
       ]),
     )
   }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { EffectEnd } from '../../src/effects/effect.ts'
 import { disabledUrls, disabledUrlSerde } from '../../src/email/disabled-urls.ts'
+import { TableContent } from '../../src/runtime/table-content.ts'
 import { webhookEffect } from '../../src/email/webhook-effect.ts'
 import { webhookRequestSerde } from '../../src/email/webhook-event.ts'
 import { deadLetterOf } from '../../src/cli/dead-letters.ts'
@@ -119,13 +120,27 @@ test('a receiver that answers 410 disables its URL; other refusals do not', () =
   ])
 })
 
+test('of URLs that receivers disabled the oldest are forgotten, of those that people disabled none', () => {
+  const { keep, bound } = disabledUrls(flow.topics.webhooksDisabled)
+  const table = new TableContent<unknown>(1, { ...bound!, entriesMax: 3 })
+  const disable = (name: string, reason: string): void =>
+    table.put(0, name, keep({ reason, by: 'x', atMs: noonMs }))
+
+  disable('by-hand', 'spam')
+  for (const each of ['gone-1', 'gone-2', 'gone-3', 'gone-4']) disable(each, 'HTTP 410')
+
+  const known = ['by-hand', 'gone-1', 'gone-2', 'gone-3', 'gone-4'].filter(each => table.get(each))
+  expect(known).toEqual(['by-hand', 'gone-3', 'gone-4'])
+  expect(bound?.entriesMax).toBe(100_000)
+})
+
 test('at a disabled URL nothing is tried, whether it is new or waits for a retry', () => {
   const table = disabledUrls(flow.topics.webhooksDisabled)
   const { refusals } = webhookEffect(
     { sink: new WebhookSink({ keys: [] }), retryDelaysMs: [] },
     table,
   )
-  const find: FindTable = () => new Map([[url, noonMs]]) as never
+  const find: FindTable = () => new Map([[url, { atMs: noonMs, isGone: true }]]) as never
   const at = (each: string) =>
     refusals?.({ eventId: 'e', url: each, body: '' }, ['user.example.org'], find)
 
