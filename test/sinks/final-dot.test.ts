@@ -76,7 +76,7 @@ describe.each([
 
     const outcome = await attempt.perform(() => true)
 
-    expect(outcome).toEqual({ kind, reply: line })
+    expect(outcome).toMatchObject({ kind, reply: line })
     expect(relay.commands.filter(command => command === '.')).toHaveLength(1)
   })
 
