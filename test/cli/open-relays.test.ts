@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { resolveConfiguration } from '../../src/cli/configuration.ts'
 import { type ConfiguredRelay, configuredRelays, openRouter } from '../../src/cli/open-relays.ts'
-import { silentLogger } from '../../src/log.ts'
+import { type LogFields, silentLogger } from '../../src/log.ts'
 import { MetricRegistry } from '../../src/metrics.ts'
 import { seededRandom } from '../../src/random.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { attemptOf, noSignal, prepared } from '../sinks/mail-fixture.ts'
 import { ScriptedSmtpServer } from '../support/smtp/scripted-smtp-server.ts'
+import { reply, replyAndHangUp, type SmtpScript } from '../support/smtp/smtp-script.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailonce-relays-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -135,6 +136,49 @@ relays:
     ['MAIL FROM:<a@example.org> RET=HDRS ENVID=id-of-r-1'],
     ['MAIL FROM:<b@shop.example> RET=HDRS ENVID=id-of-r-1'],
   ])
+})
+
+describe('what a relay says on the wire', () => {
+  const flood = '421 4.7.0 too many messages'
+
+  test.each<{ script: SmtpScript; says: string[]; circuit: number; isAdaptive?: boolean }>([
+    { script: { greeting: replyAndHangUp(flood) }, says: ['throttled'], circuit: 2 },
+    { script: { mail: replyAndHangUp(flood) }, says: ['throttled'], circuit: 2 },
+    { script: { mail: reply('450 4.7.1 rate limit exceeded') }, says: ['throttled'], circuit: 0 },
+    { script: { data: reply('451 4.7.1 slow down') }, says: ['throttled'], circuit: 0 },
+    { script: { dot: replyAndHangUp(flood) }, says: ['throttled'], circuit: 2 },
+    { script: { dot: replyAndHangUp(flood) }, says: [], circuit: 2, isAdaptive: false },
+    { script: { dot: replyAndHangUp('421 4.3.2 shutting down') }, says: [], circuit: 2 },
+    { script: { dot: reply('450 4.7.1 rate limit exceeded') }, says: [], circuit: 0 },
+    { script: { rcpt: reply('450 4.7.1 rate limit exceeded') }, says: [], circuit: 0 },
+    { script: { mail: reply('450 4.7.1 Greylisted') }, says: [], circuit: 0 },
+  ])(
+    '$script: $says, circuit $circuit, adaptive: $isAdaptive',
+    async ({ script, says, circuit, isAdaptive = true }) => {
+      await using relay = await ScriptedSmtpServer.start(script)
+      const said: unknown[] = []
+      const note = ({ event, relay: name }: LogFields): void => {
+        if (name === 'one' && event !== 'relay-circuit') said.push(event)
+      }
+      const metrics = new MetricRegistry()
+      await using router = openRouter(await relaysOf(`relays: { one: { url: '${relay.url}' } }`), {
+        from: 'mailonce@example.org',
+        dkim: {},
+        replyRules: [],
+        clock: new ManualClock(),
+        random: seededRandom(1),
+        log: { ...silentLogger, warn: note, info: note },
+        metrics,
+        isAdaptive,
+      })
+
+      const result = await router.prepare(attemptOf(), noSignal)
+      if (result.kind === 'prepared') await result.perform(() => true)
+
+      expect(said).toEqual(says)
+      expect(metrics.render()).toContain(`mailonce_relay_circuit{relay="one"} ${circuit}`)
+    },
+  )
 })
 
 describe('refused at the start', () => {
