@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import { splitAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
 import type { Relay } from './relay.ts'
-import { RelayRoom, type RoomOptions } from './relay-room.ts'
+import { type Entry, RelayRoom, type RoomOptions } from './relay-room.ts'
 import type { FailedAttempt, Outcome, PreparedAttempt, SinkAttempt } from './sink.ts'
 
 /** What came of one try at a relay. */
@@ -18,11 +18,8 @@ export interface LaneOptions extends Omit<RoomOptions, 'perSecond'> {
 }
 
 /** One try that has begun. */
-interface Begun {
-  readonly beganMs: number
+interface Begun extends Entry {
   readonly report: Report
-  /** Gives its place back; a second call does nothing. */
-  readonly leave: () => void
 }
 
 /** The way to one relay: its circuit, and how much room it has. A relay that is slow fills its own lane and nobody else's. */
@@ -60,7 +57,7 @@ export class RelayLane {
     if (this.free === 0) return 'full'
     const report = this.circuit.begin()
     if (report === undefined) return 'closed'
-    const begun = { report, ...this.room.enter() }
+    const begun: Begun = { report, ...this.room.enter() }
     try {
       const result = await this.#relay.sink.prepare(attempt, signal)
       this.#hear(begun, complaintOf(result))
@@ -92,7 +89,7 @@ export class RelayLane {
 
   /** Its place is taken until the relay has answered, or will never be asked to. */
   #watched(prepared: PreparedAttempt, begun: Begun): PreparedAttempt {
-    const { leave } = begun
+    const { leave, dotted } = begun
     let isPerformed = false
     const { onResult } = this.#options
     const untilLost = async (): Promise<void> => {
@@ -103,6 +100,7 @@ export class RelayLane {
     void untilLost()
     const perform = async (mayPerform: () => boolean): Promise<Outcome> => {
       isPerformed = true
+      dotted()
       // Nothing may be awaited before this call: the deadline was checked for it.
       const outcome = await prepared.perform(mayPerform).finally(leave)
       this.#conclude(outcome, prepared, begun)

@@ -2,6 +2,11 @@ import type { Cancel, Clock } from '../clock.ts'
 import { Pace } from '../pace.ts'
 import { Restraint } from '../restraint.ts'
 
+/** However little the relay wants, each instance tries something: only so it is learnt that more is welcome again. */
+const perSecondMin = 0.1
+/** A relay that says nothing after the dot for so long, milliseconds, hangs: that is no load, and may last 10 minutes. */
+const hangingMs = 10_000
+
 export interface RoomOptions {
   readonly clock: Clock
   /** Tries at once: a few more than connections, so that none of these idles. */
@@ -12,8 +17,17 @@ export interface RoomOptions {
   readonly isAdaptive: boolean
   /** It gets less from now on, with the reply that asked for it, or, with null, as much as before. */
   readonly onRestraint: (room: RelayRoom, reply: string | null) => void
-  /** Whoever has found it full may look again. */
+  /** Whoever waits for room may look again. */
   readonly onRoom: () => void
+}
+
+/** A try that has begun. */
+export interface Entry {
+  readonly beganMs: number
+  /** Its final dot is being written. */
+  readonly dotted: () => void
+  /** It is over; a second call does nothing. */
+  readonly leave: () => void
 }
 
 /** How many tries one relay takes, at once and a second: what is configured, and no more than it has shown to take. */
@@ -22,9 +36,10 @@ export class RelayRoom {
   readonly #pace = new Pace()
   /** Its rate is that of all instances together, as the configured one. */
   readonly #restraint = new Restraint()
+  /** Whose dot is written, by when: the oldest first. */
+  readonly #dotted = new Map<Entry, number>()
   #inFlight = 0
   #share = 1
-  #isAwaited = false
   #cancelTimer: Cancel | undefined
 
   constructor(options: RoomOptions) {
@@ -42,12 +57,15 @@ export class RelayRoom {
 
   /** Tries a second that it gets now from this instance; Infinity where nothing limits them. */
   get perSecond(): number {
-    return Math.min(this.#options.perSecond, this.#restraint.perSecond) * this.#share
+    const learnt = Math.max(perSecondMin, this.#restraint.perSecond * this.#share)
+    return Math.min(this.#options.perSecond * this.#share, learnt)
   }
 
   /** Tries that may begin now. Whoever finds none is told when there may be some. */
   get free(): number {
-    const places = this.connections - this.#inFlight
+    const busy = this.#inFlight - this.#hanging
+    const { capacity } = this.#options
+    const places = Math.min(capacity - this.#inFlight, this.#restraint.connections - busy)
     const free = places <= 0 ? 0 : Math.min(places, this.#pace.room(this.#nowMs, this.perSecond))
     if (free === 0) this.#await()
     return free
@@ -59,18 +77,23 @@ export class RelayRoom {
   }
 
   /** A try begins. */
-  enter(): { readonly beganMs: number; readonly leave: () => void } {
+  enter(): Entry {
     const beganMs = this.#nowMs
     this.#pace.begin(beganMs, this.perSecond)
     this.#inFlight += 1
     let isInside = true
-    const leave = (): void => {
-      if (!isInside) return
-      isInside = false
-      this.#inFlight -= 1
-      this.tell()
+    const entry: Entry = {
+      beganMs,
+      dotted: () => void this.#dotted.set(entry, this.#nowMs),
+      leave: () => {
+        if (!isInside) return
+        isInside = false
+        this.#inFlight -= 1
+        this.#dotted.delete(entry)
+        this.tell()
+      },
     }
-    return { beganMs, leave }
+    return entry
   }
 
   /** A try came to nothing, and counts for nothing. */
@@ -97,10 +120,8 @@ export class RelayRoom {
     if (this.#restraint.welcome(beganMs, this.#nowMs)) this.#options.onRestraint(this, null)
   }
 
-  /** There may be room: whoever has found none looks again. */
+  /** There may be room. Also where nobody has looked since the last time: of those who waited then perhaps only some found any. */
   tell(): void {
-    if (!this.#isAwaited) return
-    this.#isAwaited = false
     this.#options.onRoom()
   }
 
@@ -114,14 +135,36 @@ export class RelayRoom {
     return this.#options.clock.monotonicMs()
   }
 
-  /** Where its rate holds it back nothing else will happen that would tell. */
+  /** Tries that are no load any more; nobody asks where the relay gets all that is configured. */
+  get #hanging(): number {
+    if (this.#restraint.share === undefined) return 0
+    const sinceMs = this.#nowMs - hangingMs
+    let hanging = 0
+    for (const dottedMs of this.#dotted.values()) {
+      if (dottedMs > sinceMs) break
+      hanging += 1
+    }
+    return hanging
+  }
+
+  /** Where its rate holds it back, or tries that may come to hang, nothing else will happen that would tell. */
   #await(): void {
-    this.#isAwaited = true
-    const waitMs = this.#pace.waitMs(this.#nowMs, this.perSecond)
-    if (waitMs === 0 || this.#cancelTimer !== undefined) return
+    const paceMs = this.#pace.waitMs(this.#nowMs, this.perSecond)
+    const waitMs = paceMs > 0 ? paceMs : this.#hangsInMs
+    if (waitMs === undefined || this.#cancelTimer !== undefined) return
     this.#cancelTimer = this.#options.clock.schedule(waitMs, () => {
       this.#cancelTimer = undefined
       this.tell()
     })
+  }
+
+  /** Until one more hangs, milliseconds. */
+  get #hangsInMs(): number | undefined {
+    if (this.#restraint.share === undefined) return undefined
+    for (const dottedMs of this.#dotted.values()) {
+      const leftMs = dottedMs + hangingMs - this.#nowMs
+      if (leftMs > 0) return leftMs
+    }
+    return undefined
   }
 }

@@ -115,7 +115,7 @@ export interface RelayRooms {
   readonly hasRoom: boolean
   /** Tries that may begin at the relay; Infinity while it is out of reach, because others may be asked instead. */
   roomAt(relay: string): number
-  /** Called when a relay that had no room when it was looked at may have some. */
+  /** Called whenever a relay may have room. */
   onRoom(listener: (relay: string) => void): void
 }
 

@@ -19,6 +19,8 @@ export class FakeRelay implements Sink<MailRequest> {
   mood: RelayMood = 'takes'
   /** What it says to RCPT beside accepting it. */
   late: Omit<TargetReply, 'target'> | undefined
+  /** Its answer to a dot comes after this. */
+  dotted: Promise<void> = Promise.resolve()
   /** To the dot. */
   dot: Outcome = { kind: 'done', reply: '250 ok' }
   /** Of every try, in order. */
@@ -77,8 +79,11 @@ export class FakeRelay implements Sink<MailRequest> {
       messageId: '',
       contentHash: '',
       relay: this.address,
-      perform: mayPerform =>
-        Promise.resolve(mayPerform() ? this.dot : { kind: 'abandoned', reply: '' }),
+      perform: async mayPerform => {
+        if (!mayPerform()) return { kind: 'abandoned', reply: '' }
+        await this.dotted
+        return this.dot
+      },
       abandon: () => undefined,
       lost: new Promise(() => undefined),
     }

@@ -109,6 +109,30 @@ describe.each([
   })
 })
 
+test('a try that hangs after its dot holds up the others for 10 s, not for 10 minutes', async () => {
+  const router = routerOf([relayOf(a)])
+  await sendMany(router, 20)
+  a.mood = '421'
+  await send(router)
+  a.mood = 'takes'
+  clock.advance(60_000)
+  const hanging = await prepare(router)
+  a.dotted = new Promise(() => undefined)
+  if (hanging.kind === 'prepared') void hanging.perform(() => true)
+  a.dotted = Promise.resolve()
+  const told: number[] = []
+  router.rooms.onRoom(() => told.push(clock.monotonicMs()))
+  const beganMs = clock.monotonicMs()
+
+  clock.advance(5000)
+  const early = router.rooms.roomAt('a')
+  clock.advance(5000)
+
+  expect(hanging.kind).toBe('prepared')
+  expect([early, router.rooms.roomAt('a')]).toEqual([0, 1])
+  expect(told).toEqual([beganMs + 10_000])
+})
+
 test('the others get no less', async () => {
   const router = routerOf([relayOf(a), relayOf(b, { weight: 0 })])
   await complainOnce(router)

@@ -233,6 +233,17 @@ test('a relay without room keeps its mails: they wait, and the others’ go on',
   expect(router.concurrencyMax).toBe(8)
 })
 
+test('every place that becomes free is told of, whether anybody has looked since the last or not', async () => {
+  const router = routerOf(relayOf(a))
+  const told: string[] = []
+  router.rooms.onRoom(relay => told.push(relay))
+  const held = [await send(router, 'r-1'), await send(router, 'r-2')]
+
+  for (const each of held) if (each.kind === 'prepared') each.abandon()
+
+  expect(told).toEqual(['a', 'a'])
+})
+
 test.each(['perform', 'abandon'] as const)('a place is free again after %s', async end => {
   const router = routerOf(relayOf(a))
   for (let index = 0; index < 6; index += 1) {
