@@ -15,7 +15,7 @@ export const dedupAtLeastOnce: Scenario = {
     const different = await load(world, options)
     const contenders = guarantees.map(guarantee => ({
       name: guarantee,
-      run: () => ours(world, options, different, guarantee),
+      run: () => ours(world, options, different, { guarantee }),
     }))
     const parts = resources.move()
     return { contenders, compared, [Symbol.asyncDispose]: () => parts.disposeAsync() }

@@ -18,7 +18,13 @@ export interface DedupSettings {
   /** It ends by itself after so many; 0: when it is told to. */
   readonly records: number
   readonly guarantee: Guarantee
+  readonly threads: number
 }
+
+/** What kind of run it is. */
+export type DedupKind = Pick<DedupSettings, 'guarantee' | 'threads'>
+
+const usual: DedupKind = { guarantee: 'exactly-once', threads: 1 }
 
 const program = fileURLToPath(new URL('dedup-worker.ts', import.meta.url))
 let started = 0
@@ -34,7 +40,7 @@ export class DedupProcess implements AsyncDisposable {
     world: BenchWorld,
     records: number,
     options: ScenarioOptions,
-    guarantee: Guarantee = 'exactly-once',
+    kind: Partial<DedupKind> = {},
   ) {
     started += 1
     this.applicationId = `bench-${started}`
@@ -46,7 +52,8 @@ export class DedupProcess implements AsyncDisposable {
       applicationId: this.applicationId,
       output: this.output,
       records,
-      guarantee,
+      ...usual,
+      ...kind,
     }
     this.#child = spawn(
       process.execPath,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 
 import { topicNames } from '../../src/email/topic-names.ts'
-import type { Guarantee } from '../../src/runtime/committer.ts'
 import {
   type BenchWorld,
   createTopic,
@@ -9,7 +8,7 @@ import {
   openBenchWorld,
   partitions,
 } from './bench-world.ts'
-import { DedupProcess } from './dedup-process.ts'
+import { type DedupKind, DedupProcess } from './dedup-process.ts'
 import { loadRequests } from './load-requests.ts'
 import { kafkaStreams } from './peers.ts'
 import type { Figures, Scenario, ScenarioOptions } from './scenario.ts'
@@ -24,19 +23,27 @@ export const compared = [
 ]
 
 /** The dedup stage alone: RocksDB store with changelog, Avro in and out, 600-byte texts, 10 % duplicates. */
-export const dedupStage: Scenario = {
-  name: 'dedup',
-  what: 'dedup stage, one worker',
-  open: async options => {
-    await using resources = new AsyncDisposableStack()
-    const world = resources.use(await openBenchWorld())
-    const different = await load(world, options)
-    const contenders = [{ name: 'mailonce', run: () => ours(world, options, different) }]
-    if (options.againstPeers)
-      contenders.push({ name: 'kafka-streams', run: () => theirs(world, options, different) })
-    const parts = resources.move()
-    return { contenders, compared, [Symbol.asyncDispose]: () => parts.disposeAsync() }
-  },
+export const dedupStage = dedupScenario('dedup', 'dedup stage, one worker', 1)
+
+/** The same in one process that uses both cores of a small machine. */
+export const dedupStageThreads = dedupScenario('dedup-threads', 'dedup stage, two threads', 2)
+
+function dedupScenario(name: string, what: string, threads: number): Scenario {
+  return {
+    name,
+    what,
+    open: async options => {
+      await using resources = new AsyncDisposableStack()
+      const world = resources.use(await openBenchWorld())
+      const different = await load(world, options)
+      const run = () => ours(world, options, different, { threads })
+      const contenders = [{ name: 'mailonce', run }]
+      const peer = () => theirs(world, options, different, threads)
+      if (options.againstPeers) contenders.push({ name: 'kafka-streams', run: peer })
+      const parts = resources.move()
+      return { contenders, compared, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+    },
+  }
 }
 
 /** The peer writes what both read; returns how many requests are different. */
@@ -60,9 +67,9 @@ export async function ours(
   world: BenchWorld,
   options: ScenarioOptions,
   different: number,
-  guarantee?: Guarantee,
+  kind?: Partial<DedupKind>,
 ): Promise<Figures> {
-  await using worker = new DedupProcess(world, options.records, options, guarantee)
+  await using worker = new DedupProcess(world, options.records, options, kind)
   await createTopic(world, worker.output)
   const figures = await worker.line()
   if (options.againstPeers) await check(world, worker.output, different)
@@ -74,12 +81,14 @@ async function theirs(
   world: BenchWorld,
   options: ScenarioOptions,
   different: number,
+  threads: number,
 ): Promise<Figures> {
   const output = 'peer-out'
   const line = await kafkaStreams('dedup', world.kafka, {
     in: topicNames.requested,
     out: output,
     records: options.records,
+    threads,
     'schema-id': world.schemaId,
   })
   await check(world, output, different)

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { alternate, ratios, spreads } from './alternate.ts'
 import { dedupAtLeastOnce } from './dedup-at-least-once.ts'
 import { dedupLatency } from './dedup-latency.ts'
-import { dedupStage } from './dedup-stage.ts'
+import { dedupStage, dedupStageThreads } from './dedup-stage.ts'
 import { handOver } from './hand-over.ts'
 import { latency, latencyQuiet } from './latency.ts'
 import { mails, mailsFewConnections } from './mails.ts'
@@ -21,6 +21,7 @@ import { timers } from './timers.ts'
 
 const scenarios: readonly Scenario[] = [
   dedupStage,
+  dedupStageThreads,
   dedupAtLeastOnce,
   dedupLatency,
   mails,

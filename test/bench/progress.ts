@@ -21,23 +21,19 @@ export class Progress {
     this.all = new Promise(resolve => (this.#end = resolve))
   }
 
-  /** The processor, with every record of it counted. */
-  counted<In extends StreamRecord, Out extends StreamRecord>(
-    inner: Processor<In, Out>,
-  ): Processor<In, Out> {
-    return {
-      process: (record, context) => {
-        inner.process(record, context)
-        this.#count()
-      },
-    }
-  }
-
-  #count(): void {
+  /** One record more is through. */
+  readonly count = (): void => {
     this.#seen += 1
     if (this.#seen === 1) this.#first = mark()
     if (this.#seen === this.#records >> 1) this.#half = mark()
     if (this.#seen === this.#records) this.#end()
+  }
+
+  /** So many are through, of all threads. */
+  reach(seen: number): void {
+    if (seen > 0) this.#first ??= mark()
+    if (seen >= this.#records >> 1) this.#half ??= mark()
+    if (seen >= this.#records) this.#end()
   }
 
   /** Up to now. */
@@ -53,6 +49,19 @@ export class Progress {
       cpuMicrosPerRecordSecondHalf: (end.cpuMicros - half.cpuMicros) / secondHalf,
       maxRssMb: process.resourceUsage().maxRSS / 1024,
     }
+  }
+}
+
+/** The processor, with every record of it counted. */
+export function counted<In extends StreamRecord, Out extends StreamRecord>(
+  inner: Processor<In, Out>,
+  count: () => void,
+): Processor<In, Out> {
+  return {
+    process: (record, context) => {
+      inner.process(record, context)
+      count()
+    },
   }
 }
 
