@@ -31,7 +31,7 @@ export { SchemaRegistry } from './kafka/registry.ts'
 
 // State
 export type { KeyValueStore, StateDirectory, StoreDefinition } from './state/store.ts'
-export { openStateDirectory } from './state/state-directory.ts'
+export { joinStateDirectory, openStateDirectory } from './state/state-directory.ts'
 export { memoryStateDirectory } from './state/memory-state-directory.ts'
 
 // Effects
