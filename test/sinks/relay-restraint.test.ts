@@ -175,6 +175,16 @@ test('what it gets is shared like what is configured', async () => {
   expect(quarter).toBeCloseTo(half / 2)
 })
 
+test('an instance with a small share tries one in ten seconds all the same', async () => {
+  const router = routerOf([relayOf(a)])
+  router.setShare(0.01)
+  await complainOnce(router)
+  a.mood = 'throttles'
+  await taken(router, 120_000)
+
+  expect(metrics.render()).toContain('mailonce_relay_per_second_max{relay="a"} 0.1')
+})
+
 test('what its probes are told says nothing more', async () => {
   const router = routerOf([relayOf(a)])
   await sendMany(router, 20)
