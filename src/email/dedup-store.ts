@@ -49,6 +49,7 @@ export function dedupStore(windowMs: number): StoreDefinition<DedupEntry> {
     name: 'dedup',
     kind: 'rocksdb',
     value: dedupEntrySerde,
+    keepsValues: false,
     writtenLast: horizonKey,
     changelogConfigs: {
       'cleanup.policy': 'compact,delete',

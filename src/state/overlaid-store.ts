@@ -6,7 +6,7 @@ import type { KeyValueStore, StoreBackend, StoreDefinition, StoreWrite } from '.
 
 /** What a cycle wrote last under a key. Encoded at once: a value that cannot be encoded fails with its record, not at the commit. */
 interface Write<Value> {
-  /** Undefined when the key was deleted. */
+  /** Undefined when the key was deleted, or when only the bytes are kept. */
   readonly value: Value | undefined
   readonly bytes: Buffer | null
 }
@@ -56,7 +56,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   get(key: string): Value | undefined {
     const write = this.#active.get(key) ?? this.#committing?.get(key)
-    if (write !== undefined) return write.value
+    if (write !== undefined) return this.#written(key, write)
     const value = this.#loaded.get(key)
     if (value !== undefined || this.#loaded.has(key)) return value
     throw keyNotLoadedError(this.definition, key)
@@ -64,8 +64,11 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   put(key: string, value: Value): void {
     assert(value !== undefined, `undefined cannot be put into store '${this.definition.name}'`)
-    if (this.#active.get(key)?.value === value && Object.isFrozen(value)) return
-    this.#write(key, { value, bytes: this.definition.value.serialize(value) })
+    const isFrozen = Object.isFrozen(value)
+    if (isFrozen && this.#active.get(key)?.value === value) return
+    const isKept = isFrozen || this.definition.keepsValues !== false
+    const bytes = this.definition.value.serialize(value)
+    this.#write(key, { value: isKept ? value : undefined, bytes })
   }
 
   delete(key: string): void {
@@ -182,6 +185,10 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
   /** Keys that the committing cycle has written; 0 when there is none. */
   get committingSize(): number {
     return this.#committing?.size ?? 0
+  }
+
+  #written(key: string, { value, bytes }: Write<Value>): Value | undefined {
+    return value === undefined && bytes !== null ? this.#deserialize(key, bytes) : value
   }
 
   #write(key: string, write: Write<Value>): void {

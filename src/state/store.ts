@@ -11,6 +11,11 @@ export interface StoreDefinition<Value = unknown> {
   /** Topic settings of the changelog, as Kafka names them (`cleanup.policy`, `retention.ms`, …). */
   readonly changelogConfigs: Readonly<Record<string, string>>
   /**
+   * False where what was written is hardly read again before it is on the disk: until then only its bytes are kept, and decoded for whoever
+   * asks. Objects that wait for a commit grow old, and those are collected dearly. @default true
+   */
+  readonly keepsValues?: boolean
+  /**
    * From when on the entry may be forgotten, in the record time of its task; undefined: never. Expired entries are deleted
    * by a sweep that goes round the store a little in every commit, so the cost is bounded and nothing is indexed.
    * Whoever reads compares the time itself: the sweep only gives the room back. Written as a method, so that a list of

@@ -368,3 +368,46 @@ function catching(act: () => unknown): unknown {
     return error
   }
 }
+
+describe('a store that keeps no values', () => {
+  interface Word {
+    readonly text: string
+  }
+  const serde: Serde<Word> = {
+    ...utf8Serde,
+    serialize: ({ text: word }) => Buffer.from(word),
+    deserialize: bytes => ({ text: bytes.toString() }),
+  }
+  const frugal = (): OverlaidStore<Word> =>
+    new OverlaidStore(
+      { name: 'words', kind: 'memory', value: serde, changelogConfigs: {}, keepsValues: false },
+      new MemoryStoreBackend(),
+    )
+
+  test('decodes what was written for whoever asks, while it is active and while it commits', () => {
+    const store = frugal()
+    const [one, two] = [{ text: 'one' }, { text: 'two' }]
+    store.put('a', one)
+    store.mark()
+    store.put('a', two)
+    store.delete('b')
+    expect([store.get('a'), store.get('b')]).toEqual([two, undefined])
+    expect(store.get('a')).not.toBe(two)
+    store.undoTo(0)
+    store.clearMarks()
+
+    const writes = store.freeze()
+
+    expect(store.get('a')).toEqual(one)
+    expect(text(writes)).toEqual([['a', 'one']])
+  })
+
+  test('keeps frozen ones, which are shared', () => {
+    const store = frugal()
+    const shared = Object.freeze({ text: 'shared' })
+
+    store.put('a', shared)
+
+    expect(store.get('a')).toBe(shared)
+  })
+})
