@@ -1,11 +1,15 @@
-import { foldLines, hasLongerLines, isPlainText } from 'nodemailer/lib/mime-funcs'
+import { encodeWords, foldLines, hasLongerLines, isPlainText } from 'nodemailer/lib/mime-funcs'
 import type { MailIdentity } from './composed-mail.ts'
 import type { MailRequest } from './mail-request.ts'
 import { encodeText, type TextEncoding } from './text-encoding.ts'
+import { headersToUnsubscribe } from './unsubscribe-headers.ts'
 
 /** Text and nothing but text: what MailComposer would not change. A name that ends in digits may be an IPv4 address. */
 const plainAddress = /^[\w+-]+(?:\.[\w+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z]+$/
-const plainSubject = /^(?!.*=\?)[!\x23-\x7e](?:[ !\x23-\x7e]{0,500}[!\x23-\x7e])?$/
+/** Names that are written as they are, and whose values are nothing but text. */
+const plainHeader =
+  /^(?:X(?:-[A-Z][a-z0-9]+)+(?<!-(?:Spf|Fbl|Id|Md5))|List-Unsubscribe(?:-Post)?|Auto-Submitted|Precedence|Feedback-ID)$/
+const oddText = /^$|^\s|\s$|=\?|[\x00-\x1f\x7f]/ // oxlint-disable-line no-control-regex
 /** A line as long as this is folded. */
 const foldedLength = 76
 
@@ -14,12 +18,12 @@ const foldedLength = 76
  * quarter of what they cost by `mimeTreeEncoder`. Undefined for every other shape.
  */
 export function plainMail(request: MailRequest, identity: MailIdentity): Buffer | undefined {
-  const { to, cc, replyTo, subject, unsubscribe = null } = request
+  const { to, cc, replyTo, subject } = request
+  const headers = headersOf(request)
   const isOther =
     request.attachments.length > 0 ||
-    unsubscribe !== null ||
-    Object.keys(request.headers).length > 0 ||
-    !plainSubject.test(subject) ||
+    oddText.test(subject) ||
+    headers.some(([name, value]) => !plainHeader.test(name) || oddText.test(value)) ||
     ![identity.from, ...to, ...cc, replyTo ?? identity.from].every(each => plainAddress.test(each))
   if (isOther) return undefined
   const parts = partsOf(request)
@@ -27,11 +31,12 @@ export function plainMail(request: MailRequest, identity: MailIdentity): Buffer 
   if (only === undefined) return undefined
 
   let text =
+    headers.map(([name, value]) => line(name, encodedText(value))).join('') +
     line('From', identity.from) +
     (to.length > 0 ? line('To', to.join(', ')) : '') +
     (cc.length > 0 ? line('Cc', cc.join(', ')) : '') +
     (replyTo === null ? '' : line('Reply-To', replyTo)) +
-    line('Subject', subject) +
+    line('Subject', encodedText(subject)) +
     line('Message-ID', identity.messageId) +
     `Date: ${identity.date.toUTCString().replace('GMT', '+0000')}\r\n`
   if (other === undefined) {
@@ -82,6 +87,16 @@ function isMoreLatin(content: string): boolean {
     else if ((code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a)) latin += 1
   }
   return latin > 0
+}
+
+function headersOf({ headers, unsubscribe = null }: MailRequest): (readonly [string, string])[] {
+  const own = Object.entries(headers)
+  return unsubscribe === null ? own : [...own, ...headersToUnsubscribe(unsubscribe)]
+}
+
+/** As encoded words (RFC 2047) where it must be. */
+function encodedText(value: string): string {
+  return encodeWords(value, isMoreLatin(value) ? 'Q' : 'B', 52, true)
 }
 
 function line(name: string, value: string): string {
