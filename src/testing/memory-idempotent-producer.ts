@@ -57,8 +57,8 @@ export class MemoryIdempotentProducer implements IdempotentProducer {
 
   send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]> {
     return this.#alone('send', ['ready'], async () => {
-      const sent = [...Map.groupBy(records, partitionKey)].map(([key, batch]) =>
-        this.#produce(key, batch),
+      const sent = [...Map.groupBy(records, partitionKey)].map(([key, share]) =>
+        this.#produceBatches(key, share),
       )
       // Nobody may hear of a failure while parts of the send are still under way.
       const outcomes = await Promise.allSettled(sent)
@@ -97,6 +97,15 @@ export class MemoryIdempotentProducer implements IdempotentProducer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Now and then in two batches, one behind the other, as those are that are too large for one. */
+  async #produceBatches(key: string, records: readonly ProducedRecord[]): Promise<ProducedRange> {
+    const { random } = this.#connection.network
+    const cut = random.next() < 0.3 ? Math.floor(random.next() * records.length) : 0
+    const first = cut > 0 ? await this.#produce(key, records.slice(0, cut)) : undefined
+    const last = await this.#produce(key, records.slice(cut))
+    return { ...last, firstOffset: first?.firstOffset ?? last.firstOffset }
   }
 
   #produce(key: string, records: readonly ProducedRecord[]): Promise<ProducedRange> {
