@@ -1,3 +1,4 @@
+import type { Guarantee } from '../../../src/runtime/committer.ts'
 import { emailRequested } from '../../support/email-requests.ts'
 import { comeToRest } from './come-to-rest.ts'
 import { EmailWorld } from './email-world.ts'
@@ -8,6 +9,8 @@ export interface SmallLife {
   readonly rates: TroubleRates
   /** @default 1 */
   readonly seed?: number
+  /** @default exactly-once */
+  readonly guarantee?: Guarantee
   /** Which machines run. @default the first */
   readonly starts?: readonly number[]
   /** Only so many of its steps are tried: one of so many. @default 1, every one */
@@ -17,8 +20,13 @@ export interface SmallLife {
 }
 
 /** Two mails for three people, a repeat and a contradiction. */
-function smallWorld({ rates, seed = 1, starts = [0] }: SmallLife): EmailWorld {
-  const world = new EmailWorld({ seed, inDoubt: 'hold' })
+function smallWorld({
+  rates,
+  seed = 1,
+  guarantee = 'exactly-once',
+  starts = [0],
+}: SmallLife): EmailWorld {
+  const world = new EmailWorld({ seed, inDoubt: 'hold', guarantee })
   const { business, relay, machines, simulation } = world
   const requestedAt = simulation.clock.nowMs()
   const ask = (requestId: string, number: number, subject = 'A'): void =>
