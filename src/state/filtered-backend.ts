@@ -144,8 +144,10 @@ export class FilteredBackend implements StoreBackend {
     const { entriesPerStep } = this.#limits
     const entries = await this.#inner.scan('', making.cursor, entriesPerStep)
     for (const [key] of entries) making.filter.add(key)
-    if (entries.length === entriesPerStep) {
-      making.cursor = entries.at(-1)![0]
+    const last = entries.at(-1)
+    // A page of large values is a short one; only one with nothing is the end.
+    if (last !== undefined) {
+      making.cursor = last[0]
       return
     }
     if (this.#making !== making) return

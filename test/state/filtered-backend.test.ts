@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { FilteredBackend } from '../../src/state/filtered-backend.ts'
 import { MemoryStoreBackend } from '../../src/state/memory-store-backend.ts'
-import type { ChangelogPosition, StoreWrite } from '../../src/state/store.ts'
+import { type ChangelogPosition, scanBytesMax, type StoreWrite } from '../../src/state/store.ts'
 import { storeContract } from '../contract/store-contract.ts'
 
 storeContract('filtered', () => FilteredBackend.open(new MemoryStoreBackend()))
@@ -76,7 +76,7 @@ test('a store that was there before is asked for everything until it has been lo
   const backend = await FilteredBackend.open(disk, { entriesPerStep: 2 })
   const asked: (readonly string[])[] = []
 
-  for (let steps = 0; steps < 4; steps += 1) {
+  for (let steps = 0; steps < 5; steps += 1) {
     disk.asked = []
     expect(await texts(backend, ['a', 'e', '-'])).toEqual(['value of a', 'value of e', '-'])
     asked.push(disk.asked)
@@ -85,7 +85,7 @@ test('a store that was there before is asked for everything until it has been lo
   }
 
   const everything = ['a', 'e', '-']
-  expect(asked).toEqual([everything, everything, everything, ['a', 'e']])
+  expect(asked).toEqual([everything, everything, everything, everything, ['a', 'e']])
 })
 
 test('what is written behind the place up to which a new filter has been made is in it', async () => {
@@ -101,6 +101,21 @@ test('what is written behind the place up to which a new filter has been made is
   disk.asked = []
   expect(await texts(backend, ['a', 'm', 'q'])).toEqual(['value of a', 'value of m', '-'])
   expect(disk.asked).toEqual(['a', 'm'])
+})
+
+test('a page that ends early, because its values are large, is not the end of the disk', async () => {
+  const disk = new WatchedDisk()
+  const large = Buffer.alloc(scanBytesMax)
+  await disk.apply([{ key: 'a', value: large }, ...puts('b', 'c')], position)
+  const backend = await FilteredBackend.open(disk, { entriesPerStep: 2 })
+
+  for (let steps = 0; steps < 4; steps += 1) {
+    await backend.apply([], position)
+    await rest()
+  }
+
+  expect(await texts(backend, ['b', 'c', 'd'])).toEqual(['value of b', 'value of c', '-'])
+  expect(disk.asked).toEqual(['b', 'c'])
 })
 
 test('a new filter is not begun while something is being written that it would not know', async () => {
@@ -134,8 +149,10 @@ test('what was deleted is forgotten when there is much of it', async () => {
     position,
   )
 
-  await backend.apply(puts('d'), position)
-  await rest()
+  for (const writes of [puts('d'), []]) {
+    await backend.apply(writes, position)
+    await rest()
+  }
 
   expect(await texts(backend, ['a', 'b', 'c', 'd'])).toEqual(['-', '-', 'value of c', 'value of d'])
   expect(disk.asked).toEqual(['c', 'd'])
