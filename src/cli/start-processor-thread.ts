@@ -9,6 +9,8 @@ export function startProcessorThread(start: ThreadStart): ThreadPort {
   const worker = new Worker(new URL(own, import.meta.url), {
     name: `mailonce-${start.place.index}`,
     workerData: start,
+    // Three times the semi-space that bin/mailonce.js gives a process.
+    resourceLimits: { maxYoungGenerationSizeMb: 48 },
   })
   let cause: unknown
   worker.on('error', error => {

@@ -23,6 +23,8 @@ export const directoryOf = ({ directory, applicationId }: DedupSettings) => ({
   path: `${directory}/state`,
   applicationId,
   log: silentLogger,
+  // What a quarter of all stores, the six of this stage, has in `run` with the default of --store-memory.
+  storeMemoryBytes: 64 * 1024 * 1024,
 })
 
 /** One worker of the dedup stage; of several threads the one with this index. Calls `count` for each record. */

@@ -41,7 +41,10 @@ export class DedupThreads {
     const counts = new Int32Array(new SharedArrayBuffer(4 * countsApart * settings.threads))
     const threads = Array.from({ length: settings.threads }, (_, index) => {
       const workerData: DedupThread = { settings, index, counts }
-      return new Worker(new URL('dedup-thread.ts', import.meta.url), { workerData })
+      return new Worker(new URL('dedup-thread.ts', import.meta.url), {
+        workerData,
+        resourceLimits: { maxYoungGenerationSizeMb: 48 },
+      })
     })
     return new DedupThreads(threads, progress, counts)
   }

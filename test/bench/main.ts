@@ -81,7 +81,11 @@ const options: ScenarioOptions = {
   seconds: Number(values.seconds),
   ...(values.minutes !== undefined && { minutes: Number(values.minutes) }),
   againstPeers: values['against-peers'] && missing === undefined,
-  nodeFlags: values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : [],
+  nodeFlags: [
+    // As bin/mailonce.js has it.
+    '--max-semi-space-size=16',
+    ...(values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : []),
+  ],
 }
 const runs = Number(values.runs)
 
