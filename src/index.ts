@@ -62,6 +62,7 @@ export type { MailRequest } from './sinks/mail-request.ts'
 
 // Running
 export { Streams, type StreamsEnvironment, type StreamsState } from './runtime/streams.ts'
+export type { Guarantee } from './runtime/committer.ts'
 export type { StreamsOptions, StreamsSettings } from './runtime/streams-options.ts'
 export { RuntimeMetrics } from './runtime/runtime-metrics.ts'
 export { connectKafka } from './kafka/connect-kafka.ts'
