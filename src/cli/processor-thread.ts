@@ -7,7 +7,8 @@ import { jsonLogger } from './json-logger.ts'
 import { Processor } from './processor.ts'
 import type { ThreadStart } from './processor-threads.ts'
 import { instanceApplicationId } from './staging.ts'
-import type { FromThread, ThreadAnswers, ThreadQuestion, ToThread } from './thread-messages.ts'
+import { threadAnswer } from './thread-answers.ts'
+import type { FromThread, ThreadQuestion, ToThread } from './thread-messages.ts'
 import { shareOfThread } from './thread-share.ts'
 
 /* Run as a thread by `startProcessorThread`: one processor among several of its process. */
@@ -42,11 +43,7 @@ function sayHealth(): void {
 }
 
 async function answer(id: number, question: ThreadQuestion): Promise<void> {
-  say({ kind: 'answer', id, answer: await answerTo(question) })
-}
-
-function answerTo(question: ThreadQuestion): Promise<ThreadAnswers[keyof ThreadAnswers]> {
-  return question.about === 'metrics' ? processor.measured() : processor.query(question.path)
+  say({ kind: 'answer', id, answer: await threadAnswer(processor, question) })
 }
 
 parentPort!.on('message', (message: ToThread) => {

@@ -23,7 +23,8 @@ export type FromThread =
   | {
       readonly kind: 'answer'
       readonly id: number
-      readonly answer: ThreadAnswers[keyof ThreadAnswers]
+      /** Undefined where it has none. */
+      readonly answer: ThreadAnswers[keyof ThreadAnswers] | undefined
     }
   /** Its last words: it was told to stop, and has. */
   | { readonly kind: 'stopped' }

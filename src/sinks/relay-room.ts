@@ -24,7 +24,7 @@ export interface RoomOptions {
 /** A try that has begun. */
 export interface Entry {
   readonly beganMs: number
-  /** Its final dot is being written. */
+  /** Its final dot is being written, unless the try is over: one whose connection was lost at its gate is performed all the same. */
   readonly dotted: () => void
   /** It is over; a second call does nothing. */
   readonly leave: () => void
@@ -84,7 +84,9 @@ export class RelayRoom {
     let isInside = true
     const entry: Entry = {
       beganMs,
-      dotted: () => void this.#dotted.set(entry, this.#nowMs),
+      dotted: () => {
+        if (isInside) this.#dotted.set(entry, this.#nowMs)
+      },
       leave: () => {
         if (!isInside) return
         isInside = false
