@@ -21,8 +21,8 @@ export class Standby {
   readonly #byChangelog = new Map<string, TaskStore>()
   /** End of each changelog, as far as it is known. */
   readonly #ends = new Map<string, number>()
-  /** Of all its stores; never rejects. */
-  #applying: Promise<unknown> = Promise.resolve()
+  /** Writes under way, of all its stores. */
+  readonly #applying = new Set<Promise<void>>()
 
   constructor(
     context: Omit<TaskContext, 'activeCycle'>,
@@ -55,8 +55,12 @@ export class Standby {
     if (batch.nextOffset <= store.position) return true
     this.#ends.set(key, Math.max(this.#ends.get(key) ?? 0, batch.highWatermark))
     const applied = applyChangelog(store, batch, this.#context.clock, batch.highWatermark)
-    this.#applying = Promise.allSettled([this.#applying, applied])
-    await applied
+    this.#applying.add(applied)
+    try {
+      await applied
+    } finally {
+      this.#applying.delete(applied)
+    }
     return true
   }
 
@@ -79,7 +83,7 @@ export class Standby {
   /** Stops following and hands the open stores over, for a task that begins where the copy is. */
   async release(fetcher: CommittedRecordsFetcher): Promise<ReadonlyMap<string, TaskStore>> {
     for (const store of this.#stores.values()) fetcher.unassign(this.#changelogOf(store))
-    await this.#applying
+    await Promise.allSettled(this.#applying)
     const stores = new Map(this.#stores)
     this.#stores.clear()
     this.#byChangelog.clear()
