@@ -45,8 +45,6 @@ export interface EngineOptions<Request> {
   readonly incarnation: string
   /** Where evidence about this task's attempts goes when the task has left. */
   readonly address: Pick<AttemptAddress, 'topic' | 'partition'>
-  /** Cycles are no transactions: a request may have ended in one whose last deletion never came. */
-  readonly mayHaveLeftovers: boolean
   readonly wake: () => void
   /** A fact that came after `close`: for whoever owns the request now. */
   readonly onLateFact: (fact: Fact) => void

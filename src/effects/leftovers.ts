@@ -4,21 +4,19 @@ import type { EngineOptions } from './engine-options.ts'
 import { endedKey } from './outbox.ts'
 import { isSameRequest } from './same-request.ts'
 
-interface LeftoverOptions extends Pick<EngineOptions<never>, 'store' | 'mayHaveLeftovers'> {
+interface LeftoverOptions extends Pick<EngineOptions<never>, 'store'> {
   readonly definition: Pick<EffectDefinition<never>, 'samePlace'>
 }
 
-const none: ReadonlySet<string> = new Set()
-
 /**
  * Keys of open requests that have ended: where a cycle is no transaction, the end may be in the changelog without the deletion that belongs
- * to it. An end that is not in doubt is never taken back, so that one is right.
+ * to it. An end that is not in doubt is never taken back, so that one is right. The owner before may have worked without transactions
+ * whatever this one does, so everybody looks: some microseconds for each open request, at the start.
  */
 export async function leftoversOf(
-  { definition, store, mayHaveLeftovers }: LeftoverOptions,
+  { definition, store }: LeftoverOptions,
   open: readonly (readonly [key: string, delivery: Delivery])[],
 ): Promise<ReadonlySet<string>> {
-  if (!mayHaveLeftovers) return none
   const ended = await store.read(open.map(([, { plan }]) => endedKey(plan.identity)))
   return new Set(
     open.flatMap(([key, each], index) => (isOver(definition, each, ended[index]) ? [key] : [])),

@@ -142,7 +142,7 @@ export class Streams {
 
   async #start(): Promise<Started | undefined> {
     const { cluster, stateDirectory, journal, clock, random, log } = this.#environment
-    const { applicationId, createTopicsHint, acceptLostState, guarantee } = this.#options
+    const { applicationId, createTopicsHint, acceptLostState } = this.#options
     const catalog = await this.#patiently(async () => {
       await this.#options.mayStart(this.#stopping.signal)
       return prepareTopics({
@@ -188,7 +188,6 @@ export class Streams {
         journal,
         acceptLostState,
         restores: this.#restores,
-        guarantee,
         suspicion: new Suspicion(this.#environment.processingMarks ?? noProcessingMarks, log),
         slots,
       },

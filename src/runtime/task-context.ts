@@ -7,7 +7,6 @@ import type { Logger } from '../log.ts'
 import type { Random } from '../random.ts'
 import type { StateDirectory } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
-import type { Guarantee } from './committer.ts'
 import type { Cycle } from './cycle.ts'
 import type { Instances } from './instances.ts'
 import type { KafkaCluster } from './ports.ts'
@@ -32,7 +31,6 @@ export interface TaskContext {
   /** Who has which task. */
   readonly instances: Instances
   readonly journal: Journal
-  readonly guarantee: Guarantee
   /** Goes on where the changelogs are not what they were. */
   readonly acceptLostState: boolean
   /** What all tasks of the instance restore. */

@@ -153,7 +153,6 @@ export class Task {
         // A task that leaves and comes back begins to count anew: evidence of its former life must not fit the new tokens.
         incarnation: `${context.incarnation}:${this.id}:${context.random.uuid().slice(0, 8)}`,
         address,
-        mayHaveLeftovers: context.guarantee === 'at-least-once',
         wake: context.wake,
         onLateFact: fact => context.onLateFact(address, fact),
         deadLetter: ({ key, headers, payload, origin, reason }) =>

@@ -70,7 +70,6 @@ const engineOver = (count: number): EffectEngine<string> =>
     log: silentLogger,
     incarnation: 'bench',
     address: { topic: 'commands', partition: 0 },
-    mayHaveLeftovers: false,
     wake: () => undefined,
     onLateFact: () => undefined,
     deadLetter: () => undefined,

@@ -21,9 +21,10 @@ function watchReads(world: EngineWorld): { ofKeys: number; ofPages: number } {
   const most = { ofKeys: 0, ofPages: 0 }
   const getMany = backend.getMany.bind(backend)
   const scan = backend.scan.bind(backend)
-  backend.getMany = keys => {
-    most.ofKeys = Math.max(most.ofKeys, keys.length)
-    return getMany(keys)
+  backend.getMany = async keys => {
+    const values = await getMany(keys)
+    most.ofKeys = Math.max(most.ofKeys, values.filter(each => each !== undefined).length)
+    return values
   }
   backend.scan = async (...range) => {
     const page = await scan(...range)

@@ -96,7 +96,6 @@ export class EngineWorld {
   readonly #requestSerde: Serde<string>
   readonly #traffic: Traffic | undefined
   engine: EffectEngine<string>
-  mayHaveLeftovers = false
   #lives = 0
   #inputs = 0
   #offset = 0
@@ -265,7 +264,6 @@ export class EngineWorld {
       },
       incarnation: `life-${(this.#lives += 1)}`,
       address: { topic: 'commands', partition: 3 },
-      mayHaveLeftovers: this.mayHaveLeftovers,
       wake: () => undefined,
       onLateFact: fact => this.lateFacts.push(fact),
       deadLetter: letter => this.deadLetters.push(letter),

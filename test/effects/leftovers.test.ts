@@ -8,7 +8,6 @@ const minuteMs = 60_000
 /** The request has ended; then its open entry is there again, as in a changelog that lacks the last deletion of a cycle. */
 async function leftOver(outcome: OutcomeKind): Promise<EngineWorld> {
   const world = await EngineWorld.begin()
-  world.mayHaveLeftovers = true
   await world.dot({ identity: 'r-1', firstSeenMs: 5, inDoubt: 'hold' })
   const [open] = await world.backend.getMany([openKey('r-1')])
   world.sink.of('r-1').reply(outcome)

@@ -220,7 +220,6 @@ export class TaskWorld {
       journal: disk.openJournal(process),
       acceptLostState: false,
       restores: new RestoreProgress(process.clock, silentLogger),
-      guarantee: 'exactly-once',
       suspicion: new Suspicion(noProcessingMarks, silentLogger),
       slots: new Map(
         topology.nodes.map(({ name }) => [
