@@ -28,9 +28,15 @@ export function knownRequest(number: number, requestedAt: number): EmailRequeste
   }
 }
 
-export function knownRequestRecord(world: BenchWorld, number: number): ProducedRecord {
+/** `to` says whom to; nobody: its identity is taken, and it ends as INVALID, without a mail. */
+export function knownRequestRecord(
+  world: BenchWorld,
+  number: number,
+  to?: readonly string[],
+): ProducedRecord {
   const nowMs = Date.now()
-  const request = knownRequest(number, nowMs)
+  const known = knownRequest(number, nowMs)
+  const request = to === undefined ? known : { ...known, to: [...to] }
   const key = Buffer.from(request.requestId)
   return {
     topic: 'email.requested',

@@ -7,6 +7,7 @@ import { dedupAtLeastOnce } from './dedup-at-least-once.ts'
 import { dedupLatency } from './dedup-latency.ts'
 import { dedupStage, dedupStageThreads } from './dedup-stage.ts'
 import { handOver } from './hand-over.ts'
+import { largeMails } from './large-mails.ts'
 import { latency, latencyQuiet } from './latency.ts'
 import { mails, mailsFewConnections } from './mails.ts'
 import { whyNoPeers } from './peers.ts'
@@ -33,6 +34,7 @@ const scenarios: readonly Scenario[] = [
   restore,
   restart,
   handOver,
+  largeMails,
 ]
 /** Run by name only. */
 const longScenarios: readonly Scenario[] = [soak, steady]
@@ -45,7 +47,7 @@ ${all.map(each => `  ${each.name.padEnd(20)} ${each.what}`).join('\n')}
   --runs N               runs of each whose median counts, after one that is thrown away (5; 1 throws none away)
   --records N            of the dedup stage (1111111; 300000 for a short look)
   --keys N               known requests, of the scenarios with much state (10000000; restore 1000000)
-  --mails N              of the scenario mails (20000)
+  --mails N              of the scenarios mails and large-mails (20000)
   --minutes N            of soak (10) and steady (60), which run when named
   --seconds N            of the latency scenarios (30)
   --cpu-profile DIR      leaves a profile of every measured mailonce process there

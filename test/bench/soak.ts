@@ -6,7 +6,10 @@ import { Traffic } from './traffic.ts'
 const perSecond = 1000
 const minutesByDefault = 10
 
-/** Ten minutes at 1,000 requests a second, half of them known, with everything at its defaults: resident memory once a second. */
+/**
+ * Ten minutes at 1,000 requests a second, half of them known, one in twenty a new mail, the others new and INVALID, so that the store is what is
+ * measured and not the relay; everything at its defaults. Resident memory once a second.
+ */
 export const soak: Scenario = {
   name: 'soak',
   what: 'resident memory with many known requests',
@@ -31,6 +34,7 @@ async function once(store: BigStore, minutes: number): Promise<Figures> {
   await using traffic = new Traffic(store.world, {
     perSecond,
     next: () => (Math.random() < 0.5 ? store.unknown() : Math.floor(Math.random() * store.keys)),
+    isInvalid: number => number >= store.keys && number % 10 > 0,
   })
   const endMs = performance.now() + minutes * 60_000
   while (performance.now() < endMs) {
@@ -40,6 +44,7 @@ async function once(store: BigStore, minutes: number): Promise<Figures> {
   return {
     keys: store.keys,
     published: traffic.published,
+    openRequests: await instance.metric('mailonce_open_requests', 'send'),
     restoredMaxRssMb: restoredMb,
     firstFifthRssMb: memory.median(0, 0.2),
     lastFifthRssMb: memory.median(0.8, 1),

@@ -5,6 +5,8 @@ export interface TrafficOptions {
   readonly perSecond: number
   /** The number of the next request. */
   readonly next: () => number
+  /** Of the requests with these numbers: they are for nobody. @default none */
+  readonly isInvalid?: (number: number) => boolean
 }
 
 /** Requests at an even pace, from its start until it is disposed of. */
@@ -17,7 +19,8 @@ export class Traffic implements AsyncDisposable {
     this.#running = this.#run(world, options)
   }
 
-  async #run(world: BenchWorld, { perSecond, next }: TrafficOptions): Promise<void> {
+  async #run(world: BenchWorld, options: TrafficOptions): Promise<void> {
+    const { perSecond, next, isInvalid = () => false } = options
     await using producer = world.cluster.createProducer({
       transactionalId: 'bench-traffic',
       transactionTimeoutMs: 10_000,
@@ -26,9 +29,10 @@ export class Traffic implements AsyncDisposable {
     const beganMs = performance.now()
     while (!this.#isOver) {
       const due = Math.floor(((performance.now() - beganMs) / 1000) * perSecond)
-      const records = Array.from({ length: due - this.published }, () =>
-        knownRequestRecord(world, next()),
-      )
+      const records = Array.from({ length: due - this.published }, () => {
+        const number = next()
+        return knownRequestRecord(world, number, isInvalid(number) ? [] : undefined)
+      })
       this.published += records.length
       if (records.length > 0) {
         await producer.send(records)
