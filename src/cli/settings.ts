@@ -302,7 +302,7 @@ export const settings = {
     flag: 'store-memory',
     parser: byteSize({ min: 64_000_000, max: 1e12 }),
     default: '512MB',
-    help: 'Memory of this process. Half of it is shared by the stores for write buffers and caches, however many tasks the instance has; filters and indexes take some six bytes a key besides.',
+    help: 'Memory of this process. A quarter of it is shared by the stores for write buffers and caches, however many tasks the instance has; filters and indexes take some six bytes a key besides.',
   },
   threads: {
     path: 'threads',

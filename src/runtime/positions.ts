@@ -11,6 +11,7 @@ export function positionsStore(subTopology: SubTopology): StoreDefinition<number
   return {
     name: `${subTopology.name}-positions`,
     kind: 'rocksdb',
+    isSmall: true,
     value: offsetSerde,
     changelogConfigs: { 'cleanup.policy': 'compact' },
   }

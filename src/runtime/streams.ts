@@ -155,7 +155,10 @@ export class Streams {
       })
     })
     if (catalog === undefined) return undefined
-    stateDirectory.expectStores(storeCount(this.#topology, catalog))
+    stateDirectory.expectStores(
+      storeCount(this.#topology, catalog, false),
+      storeCount(this.#topology, catalog, true),
+    )
     const tables = new GlobalTables(this.#topology.globalTables, {
       cluster,
       clock,

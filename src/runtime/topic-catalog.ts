@@ -45,9 +45,12 @@ export class TopicCatalog {
 }
 
 /** Stores of all tasks together: one instance may have all of them, as its own or as copies. */
-export function storeCount(topology: Topology, catalog: TopicCatalog): number {
+export function storeCount(topology: Topology, catalog: TopicCatalog, isSmall: boolean): number {
   return topology.subTopologies.reduce(
-    (sum, each) => sum + storeDefinitionsOf(each).length * catalog.taskCount(each),
+    (sum, each) =>
+      sum +
+      storeDefinitionsOf(each).filter(store => (store.isSmall ?? false) === isSmall).length *
+        catalog.taskCount(each),
     0,
   )
 }

@@ -12,7 +12,7 @@ import { RocksdbStoreBackend } from './rocksdb-store-backend.ts'
 import { rocksdbError } from './rocksdb-error.ts'
 import { checkName } from './store-key.ts'
 import { freeStores, StoreLocks } from './store-locks.ts'
-import { shareStoreMemory } from './store-memory.ts'
+import { shareStoreMemory, smallStore, smallStoreBytes } from './store-memory.ts'
 import type { StateDirectory, StoreBackend, StoreDefinition } from './store.ts'
 
 export interface StateDirectoryOptions {
@@ -91,9 +91,9 @@ class DiskStateDirectory implements StateDirectory {
     return text
   }
 
-  expectStores(count: number): void {
+  expectStores(count: number, small = 0): void {
     if (this.#storeMemoryBytes !== undefined)
-      this.#rocksdb = shareStoreMemory(this.#storeMemoryBytes, count)
+      this.#rocksdb = shareStoreMemory(this.#storeMemoryBytes - small * smallStoreBytes, count)
   }
 
   async open(taskId: string, store: StoreDefinition): Promise<StoreBackend> {
@@ -169,7 +169,8 @@ class DiskStateDirectory implements StateDirectory {
     if (store.kind === 'memory') return new MemoryStoreBackend()
     const release = await this.#lock(taskId, store)
     try {
-      const options = { ...this.#rocksdb, ...(release && { afterClose: release }) }
+      const sized = store.isSmall === true ? smallStore : this.#rocksdb
+      const options = { ...sized, ...(release && { afterClose: release }) }
       return await RocksdbStoreBackend.open(this.#pathOf(taskId, store), options)
     } catch (error) {
       await release?.()

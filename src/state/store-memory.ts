@@ -7,6 +7,13 @@ const blockCacheBytes = 32 * mebibyte
 const buffersPerStore = 2
 const bufferBytes = { min: mebibyte / 2, max: 8 * mebibyte }
 
+/** What a store of a handful of entries gets, however many there are. */
+export const smallStore: Required<RocksdbOptions> = Object.freeze({
+  writeBufferBytes: 128 * 1024,
+  blockCache: false,
+})
+export const smallStoreBytes = buffersPerStore * smallStore.writeBufferBytes
+
 /**
  * What each of so many stores may use, so that all of them together stay within `bytes`: write buffers first, then a block
  * cache where there is room for one in every store. Without it blocks come from the page cache of the operating system, which

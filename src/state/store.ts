@@ -7,6 +7,8 @@ import type { Serde } from '../serde.ts'
 export interface StoreDefinition<Value = unknown> {
   readonly name: string
   readonly kind: 'rocksdb' | 'memory'
+  /** It has a handful of entries, ever: it needs no share of the memory for stores. @default false */
+  readonly isSmall?: boolean
   readonly value: Serde<Value>
   /** Topic settings of the changelog, as Kafka names them (`cleanup.policy`, `retention.ms`, …). */
   readonly changelogConfigs: Readonly<Record<string, string>>
@@ -92,8 +94,8 @@ export interface StoreBackend extends AsyncDisposable {
 export interface StateDirectory extends AsyncDisposable {
   /** Text that was stored under the name (`instance-id`), or what `make` returns, stored durably before it is returned. */
   remember(name: string, make: () => string): Promise<string>
-  /** At most so many stores will be open at once: those that are opened from now on share the memory. */
-  expectStores(count: number): void
+  /** At most so many stores will be open at once, and so many small ones: those that are opened from now on share the memory. */
+  expectStores(count: number, small?: number): void
   /** `taskId` is `<sub-topology>_<partition>`. */
   open(taskId: string, store: StoreDefinition): Promise<StoreBackend>
   /** Tasks of which there are stores here, open or not. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { shareStoreMemory } from '../../src/state/store-memory.ts'
+import { shareStoreMemory, smallStoreBytes } from '../../src/state/store-memory.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -14,6 +14,17 @@ test.each([
 
   expect(shared.blockCache).toBe(blockCache)
   expect(shared.writeBufferBytes / mebibyte).toBeCloseTo(writeBufferBytes / mebibyte, 1)
+})
+
+test('small stores take next to nothing, and together with the others no more than there is', () => {
+  const bytes = 128 * mebibyte
+  const [stores, small] = [30, 18]
+
+  const { writeBufferBytes } = shareStoreMemory(bytes - small * smallStoreBytes, stores)
+
+  expect(smallStoreBytes).toBeLessThanOrEqual(mebibyte / 4)
+  expect(writeBufferBytes).toBeGreaterThan(1.5 * mebibyte)
+  expect(2 * writeBufferBytes * stores + small * smallStoreBytes).toBeLessThanOrEqual(bytes)
 })
 
 test.each([64, 128, 256, 1024])(
