@@ -4,6 +4,7 @@ import {
   type GroupGeneration,
   partitionKey,
 } from '../../../../src/runtime/ports.ts'
+import { restoreFetch } from '../../../../src/runtime/task-store.ts'
 import type { Simulation } from '../../../../src/testing/simulation.ts'
 import type { Alteration } from '../alterations.ts'
 import { applicationId } from '../email-machine.ts'
@@ -17,9 +18,6 @@ const withCluster = (changesIn: (simulation: Simulation) => ClusterChanges): Alt
     cluster: changedCluster(parts.cluster, changesIn(simulation)),
   }),
 })
-
-/** A restore reads larger batches than anybody else. */
-const restoreBytes = 4 * 1024 * 1024
 
 export const clusterBugs: readonly PlantedBug[] = [
   {
@@ -58,8 +56,8 @@ export const clusterBugs: readonly PlantedBug[] = [
   {
     bug: 'a restore leaves out the last record of what it reads',
     alteration: withCluster(() => ({
-      fetcher: (fetcher, { maxBytesPerPartition }) =>
-        maxBytesPerPartition < restoreBytes
+      fetcher: (fetcher, options) =>
+        options !== restoreFetch
           ? fetcher
           : changed(fetcher, {
               poll: () =>
