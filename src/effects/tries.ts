@@ -98,6 +98,8 @@ export class Tries<Request> {
           identity,
           this.#flights.start(delivery, request, slots.begin(lane, delivery.payload.length)),
         )
+        // It may have gone to another relay: the room that it was woken for is for others.
+        if (lane.relay && slots.roomOf(lane.relay) > 0) this.#open.noteRoom(lane.relay)
       }
     }
     if (toLoad.length > 0) void this.#load(toLoad)

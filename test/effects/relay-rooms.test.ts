@@ -151,3 +151,21 @@ test('room at a relay of a request that is refused by ourselves is for the next'
 
   expect(world.sink.tries.map(each => each.identity)).toEqual(['s/1', 't/2', 't/2'])
 })
+
+test('room at a relay of a request that goes to another one all the same is for the next', async () => {
+  const rooms = new WorldRooms({ a: 0, b: 1 })
+  const world = await EngineWorld.begin(utf8Serde, 4, { traffic: trafficOf(), rooms })
+  await world.accept({ identity: 's/1', targets: ['x@d'] })
+  await world.accept({ identity: 't/2', targets: ['x@d'] })
+  await world.turn()
+  for (const each of ['s/1', 't/2']) world.sink.of(each).fail({ reached: false, noRoomAt: 'a' })
+  await world.turn()
+  await world.turn()
+
+  // The sink takes it without using up the room: the relay that it prefers is in reach again.
+  rooms.leave('a')
+  await world.turn()
+  await world.turn()
+
+  expect(world.sink.tries.map(each => each.identity)).toEqual(['s/1', 't/2', 's/1', 't/2'])
+})
