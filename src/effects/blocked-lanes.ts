@@ -1,6 +1,23 @@
 import type { Lane, HolderName } from './lanes.ts'
 
-/** Lanes that are held back, by the party that has no room for them; each waits for one. */
+/**
+ * Lanes that are held back, by the holder that has no room for them; each waits for one.
+ *
+ * Nobody waits for ever: after each *look* at a holder that somebody waits for, something is left behind that brings the next look, as
+ * long as anybody waits. A look (`takeWoken`, or being asked whether a try may begin) finds
+ * - no room: then tries are inside, and the end of each of them notes the holder; or its rate holds it back, and a timer notes it;
+ * - room for some: as many lanes are awake, each with a claim to one place (`blockedBy`), and every claim ends in the next look. If the try
+ *   begins and enters it is inside; if it goes elsewhere, as a sink with several relays may decide, `Tries` finds the place free and notes the
+ *   holder; if it does not begin (its bytes are to be read, it has expired, it is refused) or the last request leaves the lane (cancelled,
+ *   decided by evidence), the holder is noted; if another holder has no room for it, this one is noted; if this one has none, that was the
+ *   look. While nobody may begin (`full`, or the task rests) the claim is kept, and the lane asks again when that ends;
+ * - room for all: nobody waits any more.
+ *
+ * Between two looks room grows only by what notes the holder: ends of tries, timers (rate, dots that hang), a larger share, less restraint, a
+ * circuit that changes. A note that nobody waits for is dropped: whoever comes to wait looks first (`obstacle`), or is noted at once
+ * (`ReadyLines.hold`), because the sink looked for it some time ago. What is noted outside a turn wakes the loop, and within one
+ * `hasNoted` asks for another turn. Notes are each task's own: no claim of one task keeps another from looking.
+ */
 export class BlockedLanes {
   readonly #byParty = new Map<HolderName, Map<number, Set<Lane>>>()
   /** Parties that may have room again. */

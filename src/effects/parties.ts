@@ -37,6 +37,10 @@ export class Parties {
     return shares
   }
 
+  get names(): Iterable<PartyName> {
+    return this.#all.keys()
+  }
+
   setShare(share: number): void {
     this.#share = share
   }

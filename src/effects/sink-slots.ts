@@ -80,6 +80,8 @@ export class SinkSlots {
   /** Of the limits, what this instance may use: above 0, at most 1. */
   setShare(share: number): void {
     this.#parties.setShare(share)
+    for (const name of this.#parties.names) this.#tellRoom(name)
+    this.#tellFree()
   }
 
   /** Who has no room for the try; `full` when nobody of its priority may begin; undefined when it may begin now. */

@@ -36,11 +36,13 @@ export class RelayRoom {
   readonly #pace = new Pace()
   /** Its rate is that of all instances together, as the configured one. */
   readonly #restraint = new Restraint()
-  /** Whose dot is written, by when: the oldest first. */
+  /** Whose dot is written, by when it hangs: the oldest first. */
   readonly #dotted = new Map<Entry, number>()
   #inFlight = 0
   #share = 1
-  #cancelTimer: Cancel | undefined
+  #cancelTimer: Cancel = () => undefined
+  /** When the timer is due. */
+  #tellsAtMs = Infinity
 
   constructor(options: RoomOptions) {
     this.#options = options
@@ -85,7 +87,9 @@ export class RelayRoom {
     const entry: Entry = {
       beganMs,
       dotted: () => {
-        if (isInside) this.#dotted.set(entry, this.#nowMs)
+        if (!isInside) return
+        this.#dotted.set(entry, this.#nowMs + hangingMs)
+        this.#tellIn(this.#hangsInMs)
       },
       leave: () => {
         if (!isInside) return
@@ -115,11 +119,15 @@ export class RelayRoom {
     const taken = { perSecond: measured, connections: this.#inFlight }
     const getsLess = this.#restraint.complain({ beganMs, nowMs, isCertain }, taken, { perSecond })
     if (getsLess) onRestraint(this, reply)
+    this.#tellIn(this.#hangsInMs)
   }
 
   /** A try that began then was taken without complaint. */
   welcome(beganMs: number): void {
+    const wasHeldBack = this.#restraint.share !== undefined
     if (this.#restraint.welcome(beganMs, this.#nowMs)) this.#options.onRestraint(this, null)
+    // Whoever looked when its own place became free may have seen less room than there is now.
+    if (wasHeldBack) this.tell()
   }
 
   /** There may be room. Also where nobody has looked since the last time: of those who waited then perhaps only some found any. */
@@ -127,10 +135,10 @@ export class RelayRoom {
     this.#options.onRoom()
   }
 
-  /** No timer is left behind. */
+  /** No timer is left behind, and none is set by answers that still come. */
   close(): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
+    this.#cancelTimer()
+    this.#tellsAtMs = -Infinity
   }
 
   get #nowMs(): number {
@@ -140,31 +148,38 @@ export class RelayRoom {
   /** Tries that are no load any more; nobody asks where the relay gets all that is configured. */
   get #hanging(): number {
     if (this.#restraint.share === undefined) return 0
-    const sinceMs = this.#nowMs - hangingMs
     let hanging = 0
-    for (const dottedMs of this.#dotted.values()) {
-      if (dottedMs > sinceMs) break
+    for (const hangsAtMs of this.#dotted.values()) {
+      if (hangsAtMs > this.#nowMs) break
       hanging += 1
     }
     return hanging
   }
 
-  /** Where its rate holds it back, or tries that may come to hang, nothing else will happen that would tell. */
+  /** Where its rate holds it back nothing else will happen that would tell. */
   #await(): void {
     const paceMs = this.#pace.waitMs(this.#nowMs, this.perSecond)
-    const waitMs = paceMs > 0 ? paceMs : this.#hangsInMs
-    if (waitMs === undefined || this.#cancelTimer !== undefined) return
+    if (paceMs > 0) this.#tellIn(paceMs)
+  }
+
+  /** Nor where dots come to hang: while it is held back each of them is told of, whoever has looked before. */
+  #tellIn(waitMs = Infinity): void {
+    const atMs = this.#nowMs + waitMs
+    if (atMs >= this.#tellsAtMs) return
+    this.#cancelTimer()
+    this.#tellsAtMs = atMs
     this.#cancelTimer = this.#options.clock.schedule(waitMs, () => {
-      this.#cancelTimer = undefined
+      this.#tellsAtMs = Infinity
       this.tell()
+      this.#tellIn(this.#hangsInMs)
     })
   }
 
-  /** Until one more hangs, milliseconds. */
+  /** Until one more hangs, whole milliseconds: a fraction might be waited for again and again at the same time. */
   get #hangsInMs(): number | undefined {
     if (this.#restraint.share === undefined) return undefined
-    for (const dottedMs of this.#dotted.values()) {
-      const leftMs = dottedMs + hangingMs - this.#nowMs
+    for (const hangsAtMs of this.#dotted.values()) {
+      const leftMs = Math.ceil(hangsAtMs - this.#nowMs)
       if (leftMs > 0) return leftMs
     }
     return undefined

@@ -96,6 +96,8 @@ export class EngineWorld {
   readonly #requestSerde: Serde<string>
   readonly #traffic: Traffic | undefined
   engine: EffectEngine<string>
+  /** Times another turn was asked for. */
+  woken = 0
   #lives = 0
   #inputs = 0
   #offset = 0
@@ -264,7 +266,7 @@ export class EngineWorld {
       },
       incarnation: `life-${(this.#lives += 1)}`,
       address: { topic: 'commands', partition: 3 },
-      wake: () => undefined,
+      wake: () => void (this.woken += 1),
       onLateFact: fact => this.lateFacts.push(fact),
       deadLetter: letter => this.deadLetters.push(letter),
       count: () => undefined,

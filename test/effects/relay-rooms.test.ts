@@ -164,8 +164,12 @@ test('room at a relay of a request that goes to another one all the same is for 
 
   // The sink takes it without using up the room: the relay that it prefers is in reach again.
   rooms.leave('a')
+  world.woken = 0
   await world.turn()
+  const { woken } = world
   await world.turn()
 
+  // Nothing else asks for the turn that wakes the next.
+  expect(woken).toBe(1)
   expect(world.sink.tries.map(each => each.identity)).toEqual(['s/1', 't/2', 's/1', 't/2'])
 })

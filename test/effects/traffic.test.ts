@@ -262,6 +262,19 @@ test('each instance has its share of a limit, and at least a trickle', () => {
   expect(world.turn()).toHaveLength(1)
 })
 
+test('a larger share is told of, though nobody gives room back', () => {
+  const world = new TrafficWorld({ limits: { destination: { connections: 4 } } })
+  world.slots.setShare(0.25)
+  world.publishMany(4, 's/', 'a')
+  const few = world.turn()
+  let told = 0
+  world.slots.onFree(() => (told += 1))
+
+  world.slots.setShare(1)
+
+  expect([few.length, told, world.turn().length]).toEqual([1, 1, 3])
+})
+
 test.each(Array.from({ length: 40 }, (_, seed) => seed))(
   'seed %i: whatever the limits, everything begins in the end, and none is overrun',
   seed => {

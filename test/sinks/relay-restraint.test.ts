@@ -133,6 +133,108 @@ test('a try that hangs after its dot holds up the others for 10 s, not for 10 mi
   expect(told).toEqual([beganMs + 10_000])
 })
 
+test('that a dot hangs is told of, whether anybody has looked since it was written or not', async () => {
+  const router = routerOf([relayOf(a)])
+  await sendMany(router, 20)
+  a.mood = '421'
+  await send(router)
+  a.mood = 'takes'
+  clock.advance(60_000)
+  const hanging = await prepare(router)
+  clock.advance(1000)
+  const before = router.rooms.roomAt('a')
+  const told: number[] = []
+  router.rooms.onRoom(() => told.push(clock.monotonicMs()))
+  const dottedMs = clock.monotonicMs()
+
+  a.dotted = new Promise(() => undefined)
+  if (hanging.kind === 'prepared') void hanging.perform(() => true)
+  clock.advance(10_000)
+
+  expect([before, router.rooms.roomAt('a')]).toEqual([0, 1])
+  expect(told).toEqual([dottedMs + 10_000])
+})
+
+/** Dots that are never answered, so many milliseconds apart. */
+async function hang(router: RelayRouter, count: number, apartMs: number): Promise<void> {
+  a.dotted = new Promise(() => undefined)
+  for (let each = 0; each < count; each += 1) {
+    const prepared = await prepare(router)
+    if (prepared.kind === 'prepared') void prepared.perform(() => true)
+    clock.advance(apartMs)
+  }
+}
+
+test('each of several dots that hang is told of, at whatever fraction of a millisecond', async () => {
+  const router = routerOf([relayOf(a)])
+  const held = await Promise.all([1, 2, 3, 4, 5].map(() => prepare(router)))
+  a.mood = 'throttles'
+  await send(router)
+  a.mood = 'takes'
+  for (const each of held) if (each.kind === 'prepared') each.abandon()
+  clock.advance(5000.1)
+  const beganMs = clock.monotonicMs()
+  await hang(router, 3, 1000.7)
+  const before = router.rooms.roomAt('a')
+  clock.advance(1000)
+  const told: number[] = []
+  router.rooms.onRoom(() => {
+    expect(router.rooms.roomAt('a')).toBe(1)
+    told.push(Math.floor(clock.monotonicMs() - beganMs))
+  })
+
+  clock.advance(10_000)
+
+  expect([before, told]).toEqual([0, [10_000, 11_001, 12_001]])
+})
+
+test('dots that hang are told of, also where it asked for less after they were written', async () => {
+  const router = routerOf([relayOf(a)])
+  await hang(router, 3, 0)
+  const told: number[] = []
+  router.rooms.onRoom(() => told.push(router.rooms.roomAt('a')))
+
+  a.mood = 'throttles'
+  await send(router)
+  clock.advance(10_000)
+
+  expect(told).toEqual([0, 1])
+})
+
+test('that its rate allows one more is told of in time, whatever may come to hang later', async () => {
+  const router = routerOf([relayOf(a)])
+  await complainOnce(router)
+  clock.advance(1000)
+  const dotted = await prepare(router)
+  a.dotted = new Promise(() => undefined)
+  if (dotted.kind === 'prepared') void dotted.perform(() => true)
+  const told: number[] = []
+  router.rooms.onRoom(() => told.push(clock.monotonicMs()))
+  const beganMs = clock.monotonicMs()
+
+  router.rooms.roomAt('a')
+  clock.advance(1000)
+
+  expect(told).toHaveLength(1)
+  expect(told[0]! - beganMs).toBeLessThan(300)
+})
+
+test('that it gets more again is told of, whoever holds its places', async () => {
+  const router = routerOf([relayOf(a)])
+  await complainOnce(router)
+  const told: number[] = []
+  clock.advance(1000)
+  const last = await prepare(router)
+  clock.advance(100)
+  router.rooms.onRoom(() => told.push(a.asked.length))
+  router.rooms.roomAt('a')
+
+  if (last.kind === 'prepared') await last.perform(() => true)
+
+  expect(last.kind).toBe('prepared')
+  expect(told).toHaveLength(2)
+})
+
 test('the others get no less', async () => {
   const router = routerOf([relayOf(a), relayOf(b, { weight: 0 })])
   await complainOnce(router)
