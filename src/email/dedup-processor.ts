@@ -27,7 +27,8 @@ import {
   acceptedHeaders,
   type FirstPlace,
   firstPlaceOf,
-  originHeaders,
+  isReread,
+  reroutedHeaders,
   withHeaders,
 } from './record-headers.ts'
 import type { EmailFailed, EmailRequested, FailureReason } from './records.ts'
@@ -106,7 +107,8 @@ function processRequest(
   const store = context.store(options.store)
   const seen = store.get(identity)
   if (seen?.kind === 'seen' && seen.countedFromMs >= horizonMs) {
-    if (isAnswered(seen, place)) return context.count('rereads_suppressed')
+    const isAgain = isReread(record, context.origin) || isAnswered(seen, place)
+    if (isAgain) return context.count('rereads_suppressed')
     return answerRepeat(arrival, seen, options)
   }
 
@@ -118,6 +120,9 @@ function processRequest(
       `${dateText(olderMs)} lies further back than the dedup window`,
     )
   }
+
+  // It was answered when its identity was known, which has been forgotten since. To take the identity now would mail a repeat.
+  if (isReread(record, context.origin)) return context.count('rereads_suppressed')
 
   const accepted = newlySeen(request, place, contentHashOf(record, options))
   store.put(identity, accepted)
@@ -159,7 +164,8 @@ function reroute(
     )
   }
   context.count('requests_rerouted')
-  const headers = withHeaders(record.headers, originHeaders(place))
+  const ours = reroutedHeaders(place, isReread(record, context.origin))
+  const headers = withHeaders(record.headers, ours)
   context.forward(passedThrough(record, keyBytes, place, headers), dedupChildren.misplaced)
 }
 

@@ -68,8 +68,8 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
     .globalTable(suppressed)
     .globalTable(disabled)
 
-    .source('requests', topics.requested, { subTopology: 'dedup' })
-    .source('rerouted', topics.requestsRepartition)
+    .source('requests', topics.requested, { subTopology: 'dedup', reread: 'mark' })
+    .source('rerouted', topics.requestsRepartition, { reread: 'mark' })
     .process('dedup', {
       from: ['requests', 'rerouted'],
       stores: [seen],

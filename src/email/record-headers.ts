@@ -12,6 +12,8 @@ export const headerNames = Object.freeze({
   originPartition: 'origin.partition',
   originOffset: 'origin.offset',
   originTimestamp: 'origin.timestamp',
+  /** On a re-routed request: 1 where it had been re-routed before. */
+  originReread: 'origin.reread',
 })
 
 /** Where and when a request first stood in `email.requested`, whatever way it has come since. */
@@ -71,6 +73,21 @@ export function originHeaders(place: FirstPlace): RecordHeader[] {
     originOffsetHeader(place.offset),
     originTimestampHeader(place.timestampMs),
   ]
+}
+
+const rereadHeader = sharedHeader(headerNames.originReread)
+
+/** The same on its way to another partition: also whether it was read before, in place of what its producer may say. */
+export function reroutedHeaders(place: FirstPlace, again: boolean): RecordHeader[] {
+  return [...originHeaders(place), rereadHeader(again ? 1 : 0)]
+}
+
+/** Whether the request had been read before, here or where it first stood. */
+export function isReread(record: StreamRecord, origin: RecordOrigin | undefined): boolean {
+  if (origin?.isReread === true) return true
+  // In the topic of the business systems a header of that name is a producer's.
+  if (origin === undefined || origin.topic === topicNames.requested) return false
+  return numberInHeader(record.headers, headerNames.originReread) === 1
 }
 
 /** What an accepted request carries besides its producer's headers: whose it is, where it first stood, and its trace, which is never empty. */

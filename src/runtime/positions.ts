@@ -3,11 +3,11 @@ import type { StoreDefinition } from '../state/store.ts'
 import type { SubTopology } from '../topology/topology.ts'
 
 /**
- * How far a task has processed each source that must not be read again. It is committed with the work itself, so after
+ * How far a task has processed each source of which it has to know. It is committed with the work itself, so after
  * somebody has set the group's offsets back it still tells, exactly, which records have been processed.
  */
 export function positionsStore(subTopology: SubTopology): StoreDefinition<number> | undefined {
-  if (!subTopology.sources.some(each => each.reread === 'skip')) return undefined
+  if (!subTopology.sources.some(each => each.reread !== 'process')) return undefined
   return {
     name: `${subTopology.name}-positions`,
     kind: 'rocksdb',

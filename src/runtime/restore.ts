@@ -141,11 +141,11 @@ async function checkPosition(
   await discardStore(task, store.definition)
 }
 
-/** What has been processed of sources that must not be read twice, whatever the group's offsets say. */
+/** What has been processed of each source, where that is kept, whatever the group's offsets say. */
 async function readPositions(task: Task, shortened: readonly SourceEvidence[]): Promise<void> {
   const { catalog } = task.context
   const positions = task.stores.get(`${task.subTopology.name}-positions`)
-  task.skipBelow.clear()
+  task.processedBelow.clear()
   if (positions === undefined) return
   for (const { topic, partition } of task.sources) {
     const { topicId } = catalog.describe(topic)
@@ -154,12 +154,12 @@ async function readPositions(task: Task, shortened: readonly SourceEvidence[]): 
     // What was cut off will be written anew, by others: it has not been processed.
     const end = shortened.find(each => each.source.topic === topic)?.end ?? Infinity
     const offset = Math.min(end, positions.definition.value.deserialize(stored) as number)
-    task.skipBelow.set(topic, offset)
+    task.processedBelow.set(topic, offset)
     const committed = task.queues.get(topic)!.position
     if (committed < offset)
       task.context.log.warn(
         { event: 'offsets-set-back', topic, partition, committed, processed: offset },
-        `the group's offset lies before what has been processed: ${offset - committed} records are skipped`,
+        `the group's offset lies before what has been processed: ${offset - committed} records are not new`,
       )
   }
 }

@@ -6,6 +6,7 @@ import type { OverlaidStore } from '../state/overlaid-store.ts'
 import type {
   ProcessorContext,
   Punctuation,
+  RecordOrigin,
   SourceNode,
   StreamRecord,
 } from '../topology/topology.ts'
@@ -104,8 +105,10 @@ export class TaskProcessing {
     const range = rangeOf(decoded)
     const { suspicion } = context
     const alone = suspicion.begin(range)
+    const processedBelow = this.#task.processedBelow.get(topic) ?? 0
     for (const each of decoded) {
-      if (each.from.offset < (this.#task.skipBelow.get(topic) ?? 0)) continue
+      const isReread = each.from.offset < processedBelow
+      if (isReread && node.reread === 'skip') continue
       if ('error' in each) {
         this.#toDeadLetters(each.from, each.error)
         continue
@@ -116,7 +119,7 @@ export class TaskProcessing {
         continue
       }
       if (alone) suspicion.beginAlone(each.from)
-      environment.origin = each.from
+      environment.origin = isReread ? rereadOrigin(each.from) : each.from
       environment.streamTimeMs = Math.max(environment.streamTimeMs, each.record.timestampMs)
       try {
         // Nothing to wait for, for nearly every record: awaiting it all the same costs more than the record.
@@ -301,6 +304,10 @@ export class TaskProcessing {
 /** Our own errors and broken promises stop the instance; whatever else is thrown, a processor has thrown over its record. */
 function isOfProcessor(error: unknown): boolean {
   return !(error instanceof StreamsError) && !(error instanceof AssertionError)
+}
+
+function rereadOrigin({ topic, partition, offset }: RecordOrigin): RecordOrigin {
+  return { topic, partition, offset, isReread: true }
 }
 
 function rangeOf(decoded: readonly Decoded[]): RecordRange {

@@ -72,7 +72,7 @@ export class Task {
   readonly environment: GraphEnvironment
   readonly graph: TaskGraph
   /** Below these offsets everything has been processed, although the group's offsets say otherwise. */
-  readonly skipBelow = new Map<string, number>()
+  readonly processedBelow = new Map<string, number>()
   /** How often each store could not be read and was made anew. */
   readonly corruptions = new Map<string, number>()
   /** Never change, and are asked for in every turn. */
@@ -188,9 +188,9 @@ export class Task {
     const source = this.subTopology.sources.find(
       each => topicName(this.context.applicationId, each.topic) === topic,
     )
-    if (source?.reread !== 'skip') return
+    if (source === undefined || source.reread === 'process') return
     const { topicId } = this.context.catalog.describe(topic)
-    const position = Math.max(this.queues.get(topic)!.position, this.skipBelow.get(topic) ?? 0)
+    const position = Math.max(this.queues.get(topic)!.position, this.processedBelow.get(topic) ?? 0)
     this.#store(definition).put(positionKey(topic, topicId), position)
   }
 

@@ -17,6 +17,7 @@ import type {
   ProcessNode,
   Processor,
   SinkNode,
+  SourceNode,
   StreamRecord,
   Topic,
   Topology,
@@ -24,8 +25,8 @@ import type {
 } from './topology.ts'
 
 export interface SourceOptions {
-  /** Records below a position that was processed already: again, or not. See `SourceNode.reread`. @default 'process' */
-  readonly reread?: 'process' | 'skip'
+  /** Records below a position that was processed already: again, not, or marked. See `SourceNode.reread`. @default 'process' */
+  readonly reread?: SourceNode['reread']
   /**
    * Names the sub-topology that the source belongs to, in tasks and directories: like every name it must never change.
    * @default the name of its first source

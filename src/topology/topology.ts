@@ -21,6 +21,8 @@ export interface RecordOrigin {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** It was processed before: see `SourceNode.reread`. */
+  readonly isReread?: boolean
 }
 
 /** A record on its way through the topology. Immutable: a processor forwards a new one. */
@@ -89,9 +91,10 @@ export interface SourceNode {
   readonly topic: Topic
   /**
    * What to do with records below a position that the task has already processed, which happens only when somebody set the
-   * group's offsets back: process them again, or skip them. The position is kept in the task's stores, so it is exact.
+   * group's offsets back: process them again, skip them, or process them with `isReread` in their origin. For the last two the
+   * position is kept in the task's stores, so it is exact.
    */
-  readonly reread: 'process' | 'skip'
+  readonly reread: 'process' | 'skip' | 'mark'
   /** Names the sub-topology, instead of its first source. */
   readonly subTopology?: string
 }

@@ -28,7 +28,8 @@ export const handOver: Scenario = {
   },
 }
 
-const flags = ['--standbys=1']
+/** The other one hears of a member that leaves or comes at its next heartbeat, a third of this later at most. */
+const flags = ['--standbys=1', '--session-timeout=6s']
 
 async function once(store: BigStore, stays: ProcessorProcess): Promise<Figures> {
   const leaves = store.start('leaves', flags)

@@ -170,6 +170,7 @@ test('a request in the wrong partition is sent to the right one with its first p
     'origin.partition=0',
     'origin.offset=5',
     `origin.timestamp=${noonMs}`,
+    'origin.reread=0',
   ])
 })
 

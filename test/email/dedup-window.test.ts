@@ -51,6 +51,71 @@ test.each([
   },
 )
 
+test.each([
+  { what: 'a repeat', again: { requestedAt: noonMs + dayMs }, first: [] },
+  {
+    what: 'a contradiction',
+    again: { subject: 'B', requestedAt: noonMs + dayMs },
+    first: ['refused CONFLICT'],
+  },
+])(
+  '$what that is read again while only its original is forgotten takes no identity',
+  ({ again, first }) => {
+    const stage = new DedupStage(windowMs)
+    stage.read(emailRequested(), { offset: 0 })
+    const place = { offset: 1, timestampMs: noonMs + dayMs }
+    const before = stage.read(emailRequested(again), place)
+    stage.read(other, { timestampMs: noonMs + windowMs + 1 })
+    stage.sweep()
+
+    const after = stage.restart().read(emailRequested(again), { ...place, isReread: true })
+
+    expect([answers(before), answers(after)]).toEqual([first, []])
+  },
+)
+
+test('what is read again is no contradiction of who has taken its identity since', () => {
+  const stage = new DedupStage(windowMs)
+  const early = { partition: 1, offset: 0, timestampMs: noonMs + 1 }
+  stage.read(emailRequested(), { offset: 0 })
+  stage.read(emailRequested({ subject: 'B' }), early)
+  const lateMs = noonMs + windowMs + 1
+  stage.read(emailRequested({ subject: 'C', requestedAt: lateMs }), { timestampMs: lateMs })
+
+  const again = stage.read(emailRequested({ subject: 'B' }), { ...early, isReread: true })
+
+  expect(answers(again)).toEqual([])
+})
+
+test('a repeat that is read again in the wrong partition is known for one where it belongs', () => {
+  const stage = new DedupStage(windowMs)
+  stage.context.partitions = 2
+  stage.context.partition = 0 // murmur2('r-1') is odd
+  const [moved] = stage.read(emailRequested(), { offset: 3, isReread: true })
+  const owner = new DedupStage(windowMs)
+
+  const reading = { topic: 'requests-repartition', headers: moved!.record.headers }
+  const again = owner.read(emailRequested(), { ...reading, offset: 9 })
+  const claimed = owner.read(emailRequested(), { headers: moved!.record.headers })
+
+  expect([answers(again), answers(claimed)]).toEqual([[], ['accepted']])
+})
+
+test('what a producer says of reading again means nothing, in the wrong partition either', () => {
+  const headers = [{ key: 'origin.reread', value: Buffer.from('1') }]
+  const stage = new DedupStage(windowMs)
+  stage.context.partitions = 2
+  stage.context.partition = 0 // murmur2('r-1') is odd
+  const [moved] = stage.read(emailRequested(), { headers })
+
+  const brought = new DedupStage(windowMs).read(emailRequested(), {
+    topic: 'requests-repartition',
+    headers: moved!.record.headers,
+  })
+
+  expect(answers(brought)).toEqual(['accepted'])
+})
+
 test('a longer window brings nothing back that a shorter one has forgotten', () => {
   const stage = new DedupStage(windowMs)
   stage.read(emailRequested(), { offset: 0 })

@@ -64,8 +64,8 @@ test('only who answers by itself reads again what it has read', () => {
   )
 
   expect(reread).toEqual([
-    ['requests', 'process'],
-    ['rerouted', 'process'],
+    ['requests', 'mark'],
+    ['rerouted', 'mark'],
     ['mails', 'skip'],
     ['commands', 'skip'],
     ['sent-ends', 'skip'],

@@ -45,7 +45,7 @@ test('no record is skipped of which the store may not know: a zombie writes whil
 
   await world.restore()
 
-  expect(world.task.skipBelow.get('in') ?? 0).toBe(0)
+  expect(world.task.processedBelow.get('in') ?? 0).toBe(0)
 })
 
 test('no record is skipped of which the store may not know: a zombie writes while the changelogs are read', async () => {
@@ -58,5 +58,5 @@ test('no record is skipped of which the store may not know: a zombie writes whil
 
   await world.restore()
 
-  expect(world.task.skipBelow.get('in')).toBe(2)
+  expect(world.task.processedBelow.get('in')).toBe(2)
 })

@@ -177,6 +177,27 @@ test.each([
   expect(world.produced('out')).toEqual(said)
 })
 
+test('offsets set back: what was processed is read again, and its processor is told: mark', async () => {
+  const world = await TaskWorld.running({
+    reread: 'mark',
+    process: (record, context) => {
+      const value = `${record.value} ${context.origin?.isReread ?? 'new'}`
+      context.forward({ ...record, value })
+    },
+  })
+  publish(world, ['a', 'b', 'c'])
+  world.feed(['a', 'b'])
+  await world.processAll()
+  await world.commit()
+  setOffset(world, 1)
+
+  await world.restart()
+  world.feed(['b', 'c'], 1)
+  await world.processAll()
+
+  expect(world.produced('out')).toEqual(['b true', 'c new'])
+})
+
 test('of a batch that was processed in part exactly the part is skipped', async () => {
   const world = await TaskWorld.running({ reread: 'skip' })
   publish(world, ['a', 'b', 'c', 'd'])

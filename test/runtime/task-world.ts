@@ -24,6 +24,7 @@ import { topic } from '../../src/topology/topic.ts'
 import type {
   ProcessorContext,
   Punctuation,
+  SourceNode,
   StreamRecord,
   Topology,
 } from '../../src/topology/topology.ts'
@@ -41,7 +42,7 @@ export const words: StoreDefinition<string> = {
 export interface TaskWorldOptions {
   readonly process?: (record: Text, context: TextContext) => void
   readonly punctuations?: readonly Punctuation<Text>[]
-  readonly reread?: 'process' | 'skip'
+  readonly reread?: SourceNode['reread']
   readonly value?: Serde<string>
   /** Declares the value of each record as a key of `words`. @default false */
   readonly prefetch?: boolean

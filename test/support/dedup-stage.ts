@@ -14,6 +14,7 @@ export interface Reading {
   readonly timestampMs?: number
   readonly key?: Buffer | string | null
   readonly headers?: readonly RecordHeader[]
+  readonly isReread?: boolean
 }
 
 /** One task of the dedup stage over maps. */
@@ -37,6 +38,7 @@ export class DedupStage {
       topic: reading.topic ?? 'email.requested',
       partition: reading.partition ?? this.context.partition,
       offset,
+      ...(reading.isReread === true && { isReread: true }),
     }
     this.context.streamTimeMs = Math.max(this.context.streamTimeMs, timestampMs)
     const key = reading.key ?? null

@@ -197,6 +197,7 @@ function compactChangelogs(world: EmailWorld): void {
     'outcomes',
     'webhooks',
     'message-ids',
+    'dedup-positions',
     'send-positions',
     'callback-positions',
     'webhook-positions',

