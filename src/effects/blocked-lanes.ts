@@ -8,9 +8,10 @@ import type { Lane, HolderName } from './lanes.ts'
  * - no room: then tries are inside, and the end of each of them notes the holder; or its rate holds it back, and a timer notes it;
  * - room for some: as many lanes are awake, each with a claim to one place (`blockedBy`), and every claim ends in the next look. If the try
  *   begins and enters it is inside; if it goes elsewhere, as a sink with several relays may decide, `Tries` finds the place free and notes the
- *   holder; if it does not begin (its bytes are to be read, it has expired, it is refused) or the last request leaves the lane (cancelled,
- *   decided by evidence), the holder is noted; if another holder has no room for it, this one is noted; if this one has none, that was the
- *   look. While nobody may begin (`full`, or the task rests) the claim is kept, and the lane asks again when that ends;
+ *   holder; if it does not begin (its bytes are to be read, it has expired, it is refused, or nobody of its priority may) or the last request
+ *   leaves the lane (cancelled, decided by evidence), the holder is noted; if another holder has no room for it, this one is noted; if this
+ *   one has none, that was the look. A claim is kept until the turn of its lane comes: while the task rests, and while those in front of it
+ *   in its priority may not begin;
  * - room for all: nobody waits any more.
  *
  * Between two looks room grows only by what notes the holder: ends of tries, timers (rate, dots that hang), a larger share, less restraint, a

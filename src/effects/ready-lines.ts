@@ -169,7 +169,11 @@ export class ReadyLines {
   #tryLane(source: SourceLine, lane: Lane, admit: Admit): number | 'full' | undefined {
     const row = lane.line.head
     const verdict = admit(lane, row)
-    if (verdict === 'full') return 'full'
+    if (verdict === 'full') {
+      // Perhaps not for others, of a higher priority.
+      this.#giveUp(lane)
+      return 'full'
+    }
     if (verdict !== 'begun' && verdict !== 'taken') {
       this.#block(lane, verdict)
       source.awake.delete(lane)
@@ -229,10 +233,15 @@ export class ReadyLines {
       this.#lanes.sourceOf(row) === source
   }
 
-  /** Room that this one was woken for and did not take is for somebody else. */
   #took(lane: Lane, verdict: 'begun' | 'taken'): void {
     this.#count -= 1
-    if (verdict === 'taken' && lane.blockedBy !== undefined) this.#blocked.noteRoom(lane.blockedBy)
+    if (verdict === 'taken') this.#giveUp(lane)
+    lane.blockedBy = undefined
+  }
+
+  /** Room that this one was woken for and does not take is for somebody else. */
+  #giveUp(lane: Lane): void {
+    if (lane.blockedBy !== undefined) this.#blocked.noteRoom(lane.blockedBy)
     lane.blockedBy = undefined
   }
 
@@ -248,7 +257,7 @@ export class ReadyLines {
   /** Its last request has left while it was held back or had been woken. */
   #open(lane: Lane, source: SourceLine): void {
     if (lane.state === 'blocked') this.#blocked.delete(lane)
-    else if (lane.blockedBy !== undefined) this.#blocked.noteRoom(lane.blockedBy)
+    else this.#giveUp(lane)
     source.awake.delete(lane)
     lane.state = 'open'
     lane.blockedBy = undefined

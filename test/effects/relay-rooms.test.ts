@@ -56,6 +56,26 @@ test('of those who wait for a relay HIGH goes before BULK, and sources take turn
   expect(new Set(order).size).toBe(5)
 })
 
+test('room that BULK was woken for and may not use, because few tries are left, is for HIGH', () => {
+  const world = new TrafficWorld({ relays: { a: 1, b: 20 }, slots: 10 })
+  world.publish('s/0~a@x')
+  world.turn()
+  world.publish('s/bulk~a@x', 2)
+  for (let each = 0; each < 20; each += 1) world.publish(`h${each}/1~a@x`, 0)
+  world.turn()
+  for (let each = 0; each < 9; each += 1) world.publish(`b${each}/1~b@y`)
+  world.turn()
+  const begun: string[][] = []
+
+  // Every eighth is woken out of turn.
+  for (let each = 0; each < 16; each += 1) {
+    world.end(world.running.find(({ identity }) => identity.endsWith('~a'))!.identity)
+    begun.push(world.turn())
+  }
+
+  expect(begun.map(each => each.length)).toEqual(Array.from({ length: 16 }, () => 1))
+})
+
 test('while no relay has room nobody is asked', () => {
   const world = new TrafficWorld({ relays: { a: 1, b: 1 } })
   world.publish('s/1~a@x')
