@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config'
 
-// Two lanes, as `npm test` runs them side by side, each with a broker of its own: the whole product in one, Kafka with its clients
-// in the other, and as much of the first as makes both take as long.
+// Three lanes, as `npm test` runs them side by side, each with a broker of its own: Kafka with its clients, one deployment and all that it
+// does, and instances that come, go and die. Each has as much as makes all three take as long.
 const kafka = [
   'test/kafka/**/*.test.ts',
   'test/dev/**/*.broker.test.ts',
-  'test/broker/{webhooks,fairness}.test.ts',
+  'test/docs/subscribing.broker.test.ts',
+]
+const instances = [
+  'test/broker/{at-least-once,kill-proof,membership,standbys,static-membership,threads}.test.ts',
 ]
 const broker = ['test/broker/**/*.test.ts', 'test/**/*.broker.test.ts']
 const contract = ['test/contract/**/*.test.ts']
@@ -42,8 +45,11 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      { test: { name: 'broker', include: broker, exclude: kafka, ...servers(3) } },
+      {
+        test: { name: 'broker', include: broker, exclude: [...kafka, ...instances], ...servers(3) },
+      },
       { test: { name: 'kafka', include: kafka, ...servers(4) } },
+      { test: { name: 'instances', include: instances, ...servers(5) } },
     ],
   },
 })

@@ -111,8 +111,12 @@ const counts = [
   await check('format', 'oxfmt', '--check', '.'),
   await check('unused code', 'knip'),
   await tests(['unit', 'contract', 'simulation']),
-  // Real servers mostly wait: two lanes of them, each one file after the other, have room on two processors.
-  ...(await Promise.all([tests(['broker']), tests(['kafka'], 'held')])),
+  // Real servers mostly wait: three lanes of them, each one file after the other, have room on two processors.
+  ...(await Promise.all([
+    tests(['broker']),
+    tests(['kafka'], 'held'),
+    tests(['instances'], 'held'),
+  ])),
 ]
 const sum = (of: 'passed' | 'failed'): number =>
   counts.reduce((total, count) => total + count[of], 0)

@@ -66,10 +66,10 @@ export function idempotentContract(open: OpenScene): void {
 
   test('the first init ends the transaction that a producer of the same name has left open, and fences it', async () => {
     const scene = await open()
-    const left = await scene.producer('left-open')
+    const left = await scene.producer()
     await scene.settle(left.send([scene.record('never committed')]))
 
-    const producer = await scene.idempotentProducer('left-open')
+    const producer = await scene.idempotentProducer()
     await scene.settle(producer.send([scene.record('after')]))
 
     expect(await scene.values()).toEqual(['after'])
