@@ -9,7 +9,7 @@ export function startProcessorThread(start: ThreadStart): ThreadPort {
   const worker = new Worker(new URL(own, import.meta.url), {
     name: `mailonce-${start.place.index}`,
     workerData: start,
-    // Three times the semi-space that bin/mailonce.js gives a process.
+    // Three semi-spaces of 16 MB, less than a process of one thread has: each thread has a heap of its own.
     resourceLimits: { maxYoungGenerationSizeMb: 48 },
   })
   let cause: unknown

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import { topicNames } from '../../src/email/topic-names.ts'
 import type { Guarantee } from '../../src/runtime/committer.ts'
+import { fewArenas } from './few-arenas.ts'
 import type { BenchWorld } from './bench-world.ts'
 import type { Figures, ScenarioOptions } from './scenario.ts'
 
@@ -58,7 +59,7 @@ export class DedupProcess implements AsyncDisposable {
     this.#child = spawn(
       process.execPath,
       [...options.nodeFlags, program, JSON.stringify(settings)],
-      { stdio: ['pipe', 'pipe', 'inherit'] },
+      { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...fewArenas } },
     )
     this.#lines = createInterface(this.#child.stdout!)[Symbol.asyncIterator]()
   }

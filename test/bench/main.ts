@@ -85,7 +85,7 @@ const options: ScenarioOptions = {
   againstPeers: values['against-peers'] && missing === undefined,
   nodeFlags: [
     // As bin/mailonce.js has it.
-    '--max-semi-space-size=16',
+    '--max-semi-space-size=24',
     ...(values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : []),
   ],
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { fewArenas } from './few-arenas.ts'
 
 const launcher = fileURLToPath(new URL('../../bin/mailonce.js', import.meta.url))
 
@@ -18,7 +19,7 @@ export class ProcessorProcess implements AsyncDisposable {
     this.#child = spawn(
       process.execPath,
       [...nodeFlags, launcher, 'run', '--http', '127.0.0.1:0', '--log-level', 'info', ...flags],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...fewArenas } },
     )
     const lines = createInterface(this.#child.stdout!)
     this.http = new Promise(resolve => {
