@@ -19,7 +19,10 @@ import { PartitionQueues } from './partition-queue.ts'
 import { retrying, type RetryRules } from './retry.ts'
 import { Sequences } from './sequences.ts'
 import { SpareBuffers } from './spare-buffers.ts'
-import { TransactionRequests, noIdentity } from './transaction-requests.ts'
+import { type ProducerIdentity, TransactionRequests, noIdentity } from './transaction-requests.ts'
+
+/** An epoch is 16 bits, with a sign. */
+const lastEpoch = 32_767
 
 /** `new` and `failed`: only `init` helps. */
 type State = 'new' | 'ready' | 'failed' | 'closed'
@@ -57,20 +60,7 @@ export class KafkaIdempotentProducer implements IdempotentProducer {
       const deadlineMs = this.#after(this.#options.requestTimeoutMs)
       if (!this.#hasEndedTransactions) await this.#endTransactions(deadlineMs)
       this.#hasEndedTransactions = true
-      const { producerId, producerEpoch } = noIdentity
-      const { transactionTimeoutMs } = this.#producer
-      const rules = this.#rules('asking for a producer id', deadlineMs, () => undefined)
-      this.#identity = await retrying(rules, () =>
-        this.#metadata.ask(connection =>
-          initProducerIdV5.api.async(
-            connection,
-            null,
-            transactionTimeoutMs,
-            producerId,
-            producerEpoch,
-          ),
-        ),
-      )
+      this.#identity = await this.#nextIdentity(deadlineMs)
       this.#sequences.restart()
       this.#state = 'ready'
     })
@@ -129,6 +119,29 @@ export class KafkaIdempotentProducer implements IdempotentProducer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /**
+   * After a failure the same producer id in its next epoch (KIP-360): a batch that was given up and is still on its way is refused by
+   * every partition that has had one of this epoch. Under a new id it would be written over what has been written since.
+   */
+  async #nextIdentity(deadlineMs: number): Promise<ProducerIdentity> {
+    const { producerId, producerEpoch } = this.#identity
+    if (producerId !== noIdentity.producerId && producerEpoch < lastEpoch)
+      return { producerId, producerEpoch: producerEpoch + 1 }
+    const { transactionTimeoutMs } = this.#producer
+    const rules = this.#rules('asking for a producer id', deadlineMs, () => undefined)
+    return retrying(rules, () =>
+      this.#metadata.ask(connection =>
+        initProducerIdV5.api.async(
+          connection,
+          null,
+          transactionTimeoutMs,
+          noIdentity.producerId,
+          noIdentity.producerEpoch,
+        ),
+      ),
+    )
   }
 
   /**

@@ -18,7 +18,7 @@ import { concurrent } from './transaction-coordinator.ts'
 
 type Status = 'created' | 'ready' | 'failed' | 'closed'
 
-/** A producer without transactions on the broker in memory. What it gave up may still be written, later. */
+/** A producer without transactions on the broker in memory. What it gave up may still be written, later, where it has written nothing since. */
 export class MemoryIdempotentProducer implements IdempotentProducer {
   readonly #broker: MemoryBroker
   readonly #connection: Connection
@@ -26,6 +26,7 @@ export class MemoryIdempotentProducer implements IdempotentProducer {
   readonly #sequences = new Map<string, number>()
   #status: Status = 'created'
   #producerId = -1
+  #epoch = -1
   #busy = false
   #hasEndedTransactions = false
 
@@ -47,9 +48,11 @@ export class MemoryIdempotentProducer implements IdempotentProducer {
           () => transactions.init(transactionalId, transactionTimeoutMs),
         )
       this.#hasEndedTransactions = true
-      this.#producerId = await this.#untilDone('init-producer', 'cluster', 'a producer id', () =>
-        transactions.newProducerId(),
-      )
+      this.#epoch += 1
+      if (this.#producerId < 0)
+        this.#producerId = await this.#untilDone('init-producer', 'cluster', 'a producer id', () =>
+          transactions.newProducerId(),
+        )
       this.#sequences.clear()
       if (this.#status !== 'closed') this.#status = 'ready'
     })
@@ -112,7 +115,7 @@ export class MemoryIdempotentProducer implements IdempotentProducer {
     const at = records[0]!
     const sequence = this.#sequences.get(key) ?? 0
     this.#sequences.set(key, sequence + 1)
-    const origin = { producerId: this.#producerId, epoch: 0, sequence }
+    const origin = { producerId: this.#producerId, epoch: this.#epoch, sequence }
     return this.#untilDone('produce', key, `${records.length} records`, () => {
       const bytesMax = this.#broker.recordBytesMax(at.topic)
       const log = this.#broker.log(at)

@@ -1,3 +1,4 @@
+import { StreamsError } from '../errors.ts'
 import { strict as assert } from 'node:assert'
 import type {
   ConsumedRecord,
@@ -101,7 +102,9 @@ export class PartitionLog implements TransactionParticipant {
     origin: BatchOrigin,
   ): ProducedRange {
     const last = this.#lastBatches.get(origin.producerId)
-    if (last?.sequence === origin.sequence) return last.range
+    if (last !== undefined && origin.epoch < last.epoch)
+      throw new StreamsError('INTERNAL', 'a batch of an earlier epoch: INVALID_PRODUCER_EPOCH')
+    if (last?.epoch === origin.epoch && last.sequence === origin.sequence) return last.range
     const range = this.#append(records, appendTimeMs, undefined)
     this.#lastBatches.set(origin.producerId, { ...origin, range })
     return range

@@ -56,3 +56,19 @@ test('who may not use transactional ids has left no transaction open, and works 
 
   expect(await scene.values()).toEqual(['1'])
 })
+
+test('what a failed send has given up is refused where the producer has written since', async () => {
+  const { proxy } = environment
+  const producer = await scene.idempotentProducer()
+  await producer.send([scene.record('1')])
+  proxy.lose('produce', 'late')
+  proxy.answer('produce', 'refused', 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')
+
+  await expect(producer.send([scene.record('given up')])).rejects.toThrow('AUTHORIZATION_FAILED')
+  await producer.init()
+  await producer.send([scene.record('2')])
+  const delivered = await proxy.deliverLate()
+
+  expect(delivered).toBe(1)
+  expect(await scene.values()).toEqual(['1', '2'])
+})
