@@ -5,7 +5,7 @@ import { brokenPromises } from './promises.ts'
 
 /** `SEED=17 npx vitest run at-least-once` tells the story of one seed. */
 const only = process.env['SEED']
-const count = Math.ceil(Number(process.env['SEEDS'] ?? 2000) / 10)
+const count = Math.ceil(Number(process.env['SEEDS'] ?? 2000) / 20)
 const start = Number(process.env['SEED_START'] ?? 1)
 
 test.each<{ rule: string; guarantee: Guarantee | 'either' }>([

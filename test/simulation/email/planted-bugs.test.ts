@@ -7,7 +7,7 @@ import { topologyBugs } from './planted/topology-bugs.ts'
 import { trafficBugs } from './planted/traffic-bugs.ts'
 import { brokenPromises } from './promises.ts'
 
-const seedsMax = 200
+const seedsMax = 600
 
 test.each([...sinkBugs, ...machineBugs, ...clusterBugs, ...topologyBugs, ...trafficBugs])(
   'noticed: $bug',

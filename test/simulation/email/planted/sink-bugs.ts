@@ -120,7 +120,7 @@ export const sinkBugs: readonly PlantedBug[] = [
     alteration: withAttempt(prepared =>
       prepared.repeatableForMs === undefined
         ? prepared
-        : { ...prepared, repeatableForMs: prepared.repeatableForMs * 10 },
+        : { ...prepared, repeatableForMs: prepared.repeatableForMs * 1000 },
     ),
   },
   {
