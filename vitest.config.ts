@@ -7,9 +7,7 @@ const kafka = [
   'test/dev/**/*.broker.test.ts',
   'test/docs/subscribing.broker.test.ts',
 ]
-const instances = [
-  'test/broker/{at-least-once,kill-proof,membership,standbys,static-membership,threads}.test.ts',
-]
+const instances = ['test/broker/{at-least-once,kill-proof,membership,standbys,threads}.test.ts']
 const broker = ['test/broker/**/*.test.ts', 'test/**/*.broker.test.ts']
 const contract = ['test/contract/**/*.test.ts']
 const simulation = ['test/simulation/**/*.test.ts']

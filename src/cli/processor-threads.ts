@@ -11,7 +11,7 @@ import { openInstance } from './open-instance.ts'
 import { configuredRelays } from './open-relays.ts'
 import type { ProcessorThreadPlace } from './processor.ts'
 import type { QueryAnswer } from './request-queries.ts'
-import { refuseTakeOver, stagingText } from './staging.ts'
+import { refuseTakeOver, stagedHealth } from './staging.ts'
 import { takeReports } from './take-reports.ts'
 import type { ThreadPort } from './thread-messages.ts'
 import { ThreadSupervisor } from './thread-supervisor.ts'
@@ -48,9 +48,7 @@ export class ProcessorThreads {
   }
 
   health(): Health {
-    const health = this.#health()
-    const staging = stagingText(this.#options.configuration)
-    return staging === undefined ? health : { ...health, text: `${health.text}; ${staging}` }
+    return stagedHealth(this.#health(), this.#options.configuration)
   }
 
   #health(): Health {

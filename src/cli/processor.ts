@@ -38,7 +38,7 @@ import {
   refuseTakeOver,
   showStaging,
   stagingSink,
-  stagingText,
+  stagedHealth,
   stagingWebhooks,
 } from './staging.ts'
 import { takeReports } from './take-reports.ts'
@@ -81,9 +81,7 @@ export class Processor {
   }
 
   health(): Health {
-    const health = this.#health()
-    const staging = stagingText(this.#options.configuration)
-    return staging === undefined ? health : { ...health, text: `${health.text}; ${staging}` }
+    return stagedHealth(this.#health(), this.#options.configuration)
   }
 
   #health(): Health {

@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts'
+import type { Health } from './http-server.ts'
 import type { Logger } from '../log.ts'
 import type { MetricRegistry } from '../metrics.ts'
 import { DryRunSink } from '../sinks/dry-run-sink.ts'
@@ -49,6 +50,12 @@ export function showStaging(registry: MetricRegistry, settings: StagingSettings)
 
 function stagingModes({ dryRun, redirectTo }: StagingSettings): readonly string[] {
   return [...(dryRun ? ['dry-run'] : []), ...(redirectTo === undefined ? [] : ['redirect'])]
+}
+
+/** The health of an instance that stages says so. */
+export function stagedHealth(health: Health, settings: StagingSettings): Health {
+  const staging = stagingText(settings)
+  return staging === undefined ? health : { ...health, text: `${health.text}; ${staging}` }
 }
 
 export function stagingSink(

@@ -13,7 +13,7 @@ import { RecordList } from '../runtime/record-list.ts'
 import type { RequestName } from './fault-injector.ts'
 import type { MemoryBroker } from './memory-broker.ts'
 import { sizeOf } from './partition-log.ts'
-import { type Connection, immediately, pause, throwIfLate } from './retries.ts'
+import { type Connection, immediately, pause, throwIfLate, valuesOf } from './retries.ts'
 import { concurrent } from './transaction-coordinator.ts'
 
 type Status = 'created' | 'ready' | 'failed' | 'closed'
@@ -64,11 +64,7 @@ export class MemoryIdempotentProducer implements IdempotentProducer {
         this.#produceBatches(key, share),
       )
       // Nobody may hear of a failure while parts of the send are still under way.
-      const outcomes = await Promise.allSettled(sent)
-      return outcomes.map(outcome => {
-        if (outcome.status === 'fulfilled') return outcome.value
-        throw outcome.reason
-      })
+      return valuesOf(await Promise.allSettled(sent))
     })
   }
 

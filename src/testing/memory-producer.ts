@@ -19,6 +19,7 @@ import {
   pause,
   requestUntilAnswered,
   throwIfLate,
+  valuesOf,
 } from './retries.ts'
 import { concurrent, type ProducerSession } from './transaction-coordinator.ts'
 
@@ -71,11 +72,7 @@ export class MemoryProducer implements TransactionalProducer {
       const byPartition = Map.groupBy(records, partitionKey)
       const sent = [...byPartition.values()].map(batch => this.#produce(session, batch))
       // Nobody may hear of a failure while parts of the send are still under way.
-      const outcomes = await Promise.allSettled(sent)
-      return outcomes.map(outcome => {
-        if (outcome.status === 'fulfilled') return outcome.value
-        throw outcome.reason
-      })
+      return valuesOf(await Promise.allSettled(sent))
     })
   }
 

@@ -59,3 +59,11 @@ export function immediately<T>(decide: () => T): Request<T>['execute'] {
     answer(reply)
   }
 }
+
+/** What all of them came to; throws what the first of them failed with. */
+export function valuesOf<T>(outcomes: readonly PromiseSettledResult<T>[]): T[] {
+  return outcomes.map(outcome => {
+    if (outcome.status === 'fulfilled') return outcome.value
+    throw outcome.reason
+  })
+}

@@ -1,31 +1,19 @@
 import type { EmailRequested } from '../../src/email/records.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
+import { emailRequested } from '../support/email-requests.ts'
 import { type BenchWorld, partitions } from './bench-world.ts'
 
 /** The k-th of requests that differ in nothing but their ids, which are spread over the keys as ids of many systems are. */
 export function knownRequest(number: number, requestedAt: number): EmailRequested {
-  return {
+  return emailRequested({
     requestId: `${scattered(number)}-${String(number).padStart(10, '0')}`,
     source: 'bench',
     to: ['user@example.com'],
-    cc: [],
-    bcc: [],
-    from: null,
-    replyTo: null,
     subject: 'Your order has shipped',
     text: 'Your order has been shipped.',
-    html: null,
-    headers: {},
-    attachments: [],
-    unsubscribe: null,
-    priority: 'NORMAL',
-    notBefore: null,
-    expiresAt: null,
-    inDoubt: 'DEFAULT',
-    callback: null,
     requestedAt,
-  }
+  })
 }
 
 /** `to` says whom to; nobody: its identity is taken, and it ends as INVALID, without a mail. */
