@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { StreamsError } from '../../src/errors.ts'
 import type { StandbyWork } from '../../src/runtime/instances.ts'
 import { Standby } from '../../src/runtime/standby.ts'
 import { StandbyTasks } from '../../src/runtime/standby-tasks.ts'
@@ -193,6 +194,25 @@ function holdWrites({ context }: TaskWorld): ReadonlyMap<string, () => void> {
   }
   return waiting
 }
+
+test('a copy whose files cannot be given up is a failure of the instance, which can still be closed', async () => {
+  await follow(asStandby)
+  await pass(2000)
+  const close = vi.spyOn(Standby.prototype, 'close')
+  close.mockImplementationOnce(async function (this: Standby, fetcher) {
+    for (const { backend } of (await this.release(fetcher)).values()) await backend.close()
+    throw new StreamsError('DISK_FULL', 'no room to rename it')
+  })
+  onTestFinished(() => close.mockRestore())
+  world.disk.full = true
+  await transaction(world, [entry('a', '1')], 'commit')
+  await pass(3000)
+
+  const closed = world.simulation.settle(copies.close())
+
+  await expect(closed).resolves.toBeUndefined()
+  expect(() => copies.isHandOverDue).toThrow(expect.objectContaining({ code: 'DISK_FULL' }))
+})
 
 test('what is no longer wanted is closed', async () => {
   await follow(asStandby)

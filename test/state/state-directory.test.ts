@@ -103,8 +103,8 @@ describe('threads of one process', () => {
     await writeFile(join(path, 'mail', 'dedup_0', 'dedup', 'LOG'), '')
     const other = await joined(path, clock)
 
-    for (const act of [other.open('dedup_0', store), other.destroy('dedup_0', store)])
-      await expect(act).rejects.toMatchObject({ code: 'STORE_IN_USE' })
+    for (const act of ['open', 'destroy'] as const)
+      await expect(other[act]('dedup_0', store)).rejects.toMatchObject({ code: 'STORE_IN_USE' })
   })
 
   test('what threads of a dead process had open is free', async () => {
