@@ -1,4 +1,5 @@
-import type { RejectedRecipient, SendFailure } from './held-send.ts'
+import type { RejectedRecipient } from './envelope-dialog.ts'
+import type { SendFailure } from './held-send.ts'
 import type { ReplyClass, ReplyPhase } from './reply-rule.ts'
 import type { ReplyTable } from './reply-table.ts'
 import { retryAfterMsOf } from './retry-after.ts'

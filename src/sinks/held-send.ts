@@ -1,9 +1,9 @@
-import type { Readable, Writable } from 'node:stream'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
+import { DotStuffing } from './dot-stuffing.ts'
+import { EnvelopeDialog, type DialogFailure, type RejectedRecipient } from './envelope-dialog.ts'
 import type { Outcome } from './sink.ts'
-import { describeSessionError, type SessionError, type SmtpLink } from './smtp-link.ts'
+import type { SmtpLink } from './smtp-link.ts'
 import { oneLine, parseReply, type SmtpReply } from './smtp-reply.ts'
 import { writeBody } from './write-body.ts'
 
@@ -16,15 +16,10 @@ export interface HeldEnvelope {
   readonly rejected: readonly RejectedRecipient[]
 }
 
-export interface RejectedRecipient {
-  readonly recipient: string
-  readonly reply: SmtpReply
-}
-
 /** The send ended before the dot. */
 export interface SendFailure {
   readonly kind: 'failure'
-  readonly at: 'mail' | 'recipients' | 'data' | 'body' | 'connection'
+  readonly at: DialogFailure['at'] | 'body'
   /** The relay's word, null where it said none. */
   readonly reply: SmtpReply | null
   readonly reason: string
@@ -57,9 +52,8 @@ type Phase = 'envelope' | 'body' | 'held' | 'dot' | 'ended'
 const bytesPerExtraSecond = 512 * 1024
 
 /**
- * One mail up to its final dot, held there, and the dot. nodemailer's errors look the same at RCPT, while held and after the dot, so
- * the phase is kept here, and it alone decides what an event means: before the dot nothing was sent; after it only a whole
- * 2yz, 4yz or 5yz reply is an answer, and everything else leaves the mail in doubt (RFC 5321 section 4.2.1).
+ * One mail up to its final dot, held there, and the dot. The phase alone decides what an event means: before the dot nothing was sent;
+ * after it only a whole 2yz, 4yz or 5yz reply is an answer, and everything else leaves the mail in doubt (RFC 5321 section 4.2.1).
  */
 export class HeldSend {
   readonly lost: Promise<string>
@@ -71,24 +65,14 @@ export class HeldSend {
   readonly #prepared = Promise.withResolvers<HeldEnvelope | SendFailure>()
   readonly #lost = Promise.withResolvers<string>()
   readonly #outcome = Promise.withResolvers<Outcome>()
-  readonly #sending: {
-    from: string
-    to: string[]
-    size: number
-    use8BitMime: boolean
-    dsn?: { envid: string; ret: 'HDRS'; notify: 'FAILURE' }
-  } & {
-    accepted?: string[]
-    rejectedErrors?: (SessionError & { readonly recipient?: string })[]
-  }
+  readonly #dialog: EnvelopeDialog
+  readonly #stuffing = new DotStuffing()
   /** Forgotten once they are written: an answer may take 10 minutes. */
   #bytes: Buffer | null
   readonly #firstLines: (accepted: readonly string[]) => string
   #phase: Phase = 'envelope'
   #reason = ''
   #answered = false
-  #cancelTimer: Cancel = () => undefined
-  #data: Writable | undefined
 
   /**
    * `release` is called once, when the link is free again. `refusalOfDot` says what a whole 4yz or 5yz to the dot means: the mail was not
@@ -113,33 +97,22 @@ export class HeldSend {
     this.lost = this.#lost.promise
     const { from, to, bytes, eightBit, firstLines = () => '', envelopeId } = envelope
     this.#firstLines = firstLines
-    this.#sending = {
-      from,
-      to: [...to],
-      size: bytes.length + firstLines(to).length,
-      use8BitMime: eightBit,
-      // The headers are enough to recognise the mail; who sent it has its text.
-      ...(envelopeId && { dsn: { envid: envelopeId, ret: 'HDRS', notify: 'FAILURE' } }),
-    }
+    const size = bytes.length + firstLines(to).length
+    this.#dialog = new EnvelopeDialog(link, { from, to, size, eightBit, envelopeId })
   }
 
   /** Sends envelope and body, and stops before the dot. Never rejects. */
   prepare(): Promise<HeldEnvelope | SendFailure> {
-    const { connection, socket } = this.#link
-    this.#link.mails += 1
-    this.#link.onEnd = (reason, error) => this.#onEnd(reason, error)
-    // Before nodemailer's own listener: what it makes of the reply depends on there being one.
-    socket.prependListener('data', this.#onReply)
-    socket.on('end', this.#onRelayClosing)
+    const link = this.#link
+    link.mails += 1
+    link.onEnd = reason => this.#onEnd(reason)
+    link.onReply = reply => this.#onReply(reply)
+    link.onRelayClosing = () => this.#onRelayClosing()
     this.#awaitReply()
-    // A whole stream would be more than nodemailer asks for: it listens, pipes and destroys.
-    const body = {
-      on: () => undefined,
-      removeListener: () => undefined,
-      destroy: () => undefined,
-      pipe: (data: Writable) => this.#onData(data),
-    } as unknown as Readable
-    connection.send(this.#sending, body, (error, info) => this.#onSent(error, info?.response))
+    if (link.ended === null) {
+      const failure = this.#dialog.begin()
+      if (failure) this.#failDialog(failure)
+    } else this.#fail('connection', { reason: link.ended }, 'drop')
     return this.#prepared.promise
   }
 
@@ -149,7 +122,7 @@ export class HeldSend {
       const refusal = this.#link.ended ?? refusalOf(mayPerform)
       if (refusal === null) {
         this.#phase = 'dot'
-        this.#data?.end()
+        this.#link.write(this.#stuffing.end)
         this.#arm(this.#times.dotTimeoutMs, 'no reply to the final dot')
       } else {
         this.#close(refusal, 'drop')
@@ -170,13 +143,32 @@ export class HeldSend {
     this.#end(reason, 'drop')
   }
 
-  readonly #onReply = (): void => {
+  #onReply(raw: string): void {
     this.#answered = true
-    if (this.#phase === 'envelope') this.#awaitReply()
+    if (this.#phase === 'envelope') return this.#onEnvelopeReply(raw)
+    const reply = parseReply(raw)
+    if (this.#phase === 'body') return this.#fail('body', { reply, reason: reply.line }, 'drop')
+    if (this.#phase === 'held') return this.#end(`before the final dot: ${reply.line}`, 'drop')
+    if (this.#phase !== 'dot') return
+    if (reply.kind === 'garbage') return this.#end(reply.line, 'drop')
+    const outcome: Outcome =
+      reply.kind === 'done' ? { kind: 'done', reply: reply.line } : this.#refusalOfDot(reply)
+    this.#settle(outcome, reuseAfter(reply))
   }
 
-  /** nodemailer waits until the rest of the body is written, which a relay that has closed may never read. */
-  readonly #onRelayClosing = (): void => {
+  #onEnvelopeReply(raw: string): void {
+    this.#awaitReply()
+    const step = this.#dialog.take(raw)
+    if (step === 'go') this.#sendBody()
+    else if (step !== 'wait') this.#failDialog(step)
+  }
+
+  #failDialog(failure: DialogFailure): void {
+    this.#fail(failure.at, failure, this.#link.ended === null ? failure.reuse : 'drop')
+  }
+
+  /** The rest of the body may wait for a relay that has closed and never reads it. */
+  #onRelayClosing(): void {
     setImmediate(() => {
       if (this.#phase === 'body') this.#end('the relay closed the connection', 'drop')
     })
@@ -186,70 +178,45 @@ export class HeldSend {
     this.#arm(this.#times.replyTimeoutMs, 'no reply in time')
   }
 
-  /** nodemailer calls this in the same step in which it reads the reply to DATA. */
-  #onData(data: Writable): void {
-    if (this.#phase !== 'envelope') return
-    const { lastServerResponse } = this.#link.connection
-    const reply = lastServerResponse || ''
-    if (!/^354(?=[ -]|$)/.test(reply)) {
-      // nodemailer takes a 250 for a go-ahead. It means that replies are one behind, and so would be the one to the dot.
-      return this.#fail('data', { reason: `DATA was answered by ${oneLine(reply)}` }, 'drop')
-    }
+  #sendBody(): void {
     this.#phase = 'body'
-    this.#data = data
-    const firstLines = this.#firstLines(this.#sending.accepted ?? [])
+    const firstLines = this.#firstLines(this.#dialog.accepted)
     const message = this.#bytes ?? Buffer.alloc(0)
     const bytes = firstLines === '' ? message : Buffer.concat([Buffer.from(firstLines), message])
     this.#bytes = null
     const extraMs = Math.floor(bytes.length / bytesPerExtraSecond) * 1000
     const deadlineMs = this.#clock.monotonicMs() + this.#times.holdTimeoutMs + extraMs
     this.#arm(this.#times.holdTimeoutMs + extraMs, 'the relay took the body too slowly')
-    void this.#streamBody(bytes, data, deadlineMs)
+    void this.#streamBody(bytes, deadlineMs)
   }
 
-  async #streamBody(bytes: Buffer, data: Writable, deadlineMs: number): Promise<void> {
-    const written = await writeBody(bytes, data, this.#link.socket, () => this.#phase !== 'body')
-    // A reply that came together with the one to DATA is still in nodemailer's queue: it must not pass for the one to the dot.
-    await nextTurn()
+  async #streamBody(bytes: Buffer, deadlineMs: number): Promise<void> {
+    const stopped = (): boolean => this.#phase !== 'body'
+    const written = await writeBody(bytes, this.#stuffing, this.#link.socket, stopped)
     if (!written || this.#phase !== 'body') return
     this.#phase = 'held'
     const leftMs = Math.max(0, deadlineMs - this.#clock.monotonicMs())
     this.#arm(Math.min(this.#times.holdTimeoutMs, leftMs), 'held for too long')
-    const { accepted = [] } = this.#sending
-    this.#prepared.resolve({ kind: 'held', accepted: [...accepted], rejected: this.#rejected() })
+    const { accepted, rejected } = this.#dialog
+    this.#prepared.resolve({ kind: 'held', accepted, rejected })
   }
 
-  /** The callback of nodemailer's send: the reply to the envelope or to the message, or a broken connection. */
-  #onSent(error: SessionError | null, response: string | undefined): void {
-    const raw = error === null ? response : error.response
-    const reply = raw === undefined ? null : parseReply(raw)
-    const reason = error === null ? (reply?.line ?? '') : describeSessionError(error)
-    if (this.#phase === 'envelope') {
-      const usable = reply !== null && !reply.closing && this.#link.ended === null
-      return this.#fail(stepOf(error), { reply, reason }, usable ? 'reset' : 'drop')
-    }
-    if (this.#phase === 'body') return this.#fail('body', { reply, reason }, 'drop')
-    if (this.#phase === 'held') return this.#end(`before the final dot: ${reason}`, 'drop')
-    if (this.#phase !== 'dot') return
-    // EMESSAGE is the reply to the dot; other errors may carry the beginning of one that never ended.
-    const whole = error === null || error.code === 'EMESSAGE'
-    if (!whole || reply === null || reply.kind === 'garbage') return this.#end(reason, 'drop')
-    const outcome: Outcome =
-      reply.kind === 'done' ? { kind: 'done', reply: reply.line } : this.#refusalOfDot(reply)
-    this.#settle(outcome, reuseAfter(reply))
+  #onEnd(why: string): void {
+    const { halfReply } = this.#link
+    if (halfReply === '') return this.#endWith(why, null)
+    this.#answered = true
+    // Half a refusal says why the relay closes; half of anything else says nothing.
+    const reply = /^[45]\d{2}[ -]/.test(halfReply) ? parseReply(halfReply) : null
+    this.#endWith(`${why} in the middle of ${oneLine(halfReply)}`, reply)
   }
 
-  #onEnd(reason: string, error?: SessionError): void {
-    if (this.#phase === 'envelope') {
-      const reply = error?.response === undefined ? null : parseReply(error.response)
-      return this.#fail('connection', { reply, reason }, 'drop')
-    }
-    this.#end(reason, 'drop')
+  #endWith(reason: string, reply: SmtpReply | null): void {
+    if (this.#phase === 'envelope') this.#fail('connection', { reply, reason }, 'drop')
+    else this.#end(reason, 'drop')
   }
 
   #arm(delayMs: number, reason: string): void {
-    this.#cancelTimer()
-    this.#cancelTimer = this.#clock.schedule(delayMs, () => this.#end(reason, 'drop'))
+    this.#link.deadline.set(delayMs, () => this.#end(reason, 'drop'))
   }
 
   /** An end that carries no reply: its meaning follows from the phase. */
@@ -270,7 +237,7 @@ export class HeldSend {
     reuse: Reuse,
   ): void {
     const { reply = null, reason } = cause
-    const rejected = this.#rejected()
+    const { rejected } = this.#dialog
     const answered = this.#answered
     this.#prepared.resolve({ kind: 'failure', at, reply, reason, rejected, answered })
     this.#close(reason, reuse)
@@ -281,23 +248,12 @@ export class HeldSend {
     this.#close(outcome.reply, reuse)
   }
 
-  /** Settled first, closed after: closing drops nodemailer's callback and says `end` in the same step. */
   #close(reason: string, reuse: Reuse): void {
     this.#phase = 'ended'
     this.#reason = reason
-    this.#cancelTimer()
-    this.#link.socket.off('data', this.#onReply).off('end', this.#onRelayClosing)
-    this.#link.onEnd = () => undefined
+    this.#link.forget()
     if (reuse === 'drop') this.#link.drop()
     this.#release(reuse)
-  }
-
-  #rejected(): readonly RejectedRecipient[] {
-    const { rejectedErrors = [] } = this.#sending
-    return rejectedErrors.map(({ recipient = '', response = '' }) => ({
-      recipient,
-      reply: parseReply(response),
-    }))
   }
 }
 
@@ -307,16 +263,6 @@ function refusalOf(mayPerform: () => boolean): string | null {
   } catch (error) {
     return `not performed: ${oneLine(describeError(error))}`
   }
-}
-
-const steps: Readonly<Record<string, SendFailure['at']>> = {
-  'MAIL FROM': 'mail',
-  'RCPT TO': 'recipients',
-  DATA: 'data',
-}
-
-function stepOf(error: SessionError | null): SendFailure['at'] {
-  return steps[error?.command ?? ''] ?? 'connection'
 }
 
 /** A refused message has ended its transaction, but not every relay forgets it. */

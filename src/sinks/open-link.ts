@@ -25,6 +25,7 @@ export async function openLink(
   const secrets: string[] = []
   try {
     await Promise.race([setUp(link, options, secrets), broken])
+    link.adopt()
     return link
   } catch (error) {
     link.drop()

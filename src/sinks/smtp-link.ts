@@ -1,6 +1,8 @@
 import { BlockList, isIPv6, type Socket } from 'node:net'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { describeError, StreamsError } from '../errors.ts'
+import { Deadline } from './deadline.ts'
+import { ReplyReader } from './reply-reader.ts'
 import type { ResolvedSmtpOptions } from './smtp-options.ts'
 import { oneLine, parseReply } from './smtp-reply.ts'
 import { tokenMethod, xoauth2 } from './xoauth2.ts'
@@ -14,26 +16,34 @@ interface Internals {
   readonly _supportedExtensions: readonly string[]
   readonly _supportedAuth: readonly string[]
   readonly _maxAllowedSize: number
-  readonly _envelope: { readonly dsn?: { orcpt?: string | null } }
-  readonly _sendRcpt: SendRcpt
+  readonly _onSocketData: (chunk: Buffer) => void
 }
-
-type SendRcpt = (this: SMTPConnection, recipient: string, callback: unknown) => void
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
-/** One open, authenticated SMTP session. Never sends by itself; after its end it says why it ended. */
+/**
+ * One open, authenticated SMTP session. Never sends by itself; after its end it says why it ended. nodemailer sets it up: TLS, greeting and
+ * login. From `adopt` on what the relay says comes here, because a mail of ours is held before its dot and costs a third of what it does there.
+ */
 export class SmtpLink {
   readonly connection: SMTPConnection
   /** Mails that reached MAIL on it. */
   mails = 0
   /** Called once, when the session ends without our doing; set by whoever holds the link. */
   onEnd: (reason: string, error?: SessionError) => void = () => undefined
+  /** Called with each whole reply; set by whoever holds the link. */
+  onReply: (reply: string) => void = this.#unasked
+  /** Called when the relay says that it sends nothing more. */
+  onRelayClosing: () => void = () => undefined
+  /** Of whatever the session waits for. */
+  readonly deadline: Deadline
+  readonly #reader = new ReplyReader(reply => this.onReply(reply))
   #ended: string | null = null
 
   constructor(options: ResolvedSmtpOptions) {
+    this.deadline = new Deadline(options.clock)
     const { endpoint, clientName, tls } = options
     this.connection = new SMTPConnection({
       host: endpoint.host,
@@ -50,7 +60,6 @@ export class SmtpLink {
       socketCloseTimeout: 0,
       ...(clientName === null ? {} : { name: clientName }),
     })
-    this.#nameOriginalRecipients()
     // Without a listener a 421 greeting kills the process.
     this.connection.on('error', (error: SessionError) => this.#end(describeError(error), error))
     // The callback of a pending send comes after this event, and it knows the reply.
@@ -67,21 +76,38 @@ export class SmtpLink {
     return _socket
   }
 
-  offers(extension: 'SMTPUTF8' | '8BITMIME' | 'DSN'): boolean {
+  offers(extension: string): boolean {
     const { _supportedExtensions: supported } = this.#internals
     return supported.includes(extension)
   }
 
-  /** nodemailer has one original recipient for all of a mail: each is named with his own (RFC 3461 section 4.2). */
-  #nameOriginalRecipients(): void {
-    const internals = this.#internals
-    const { _sendRcpt: sendRcpt } = internals
-    const namesRecipient = (recipient: string, callback: unknown): void => {
-      const { _envelope: envelope } = internals
-      if (envelope.dsn) envelope.dsn.orcpt = originalRecipient(recipient)
-      sendRcpt.call(this.connection, recipient, callback)
-    }
-    Object.assign(internals, { _sendRcpt: namesRecipient })
+  /** The session is set up. */
+  adopt(): void {
+    const { _onSocketData: theirs } = this.#internals
+    this.socket.off('data', theirs)
+    this.socket.on('data', (chunk: Buffer) => {
+      if (this.#reader.read(chunk) || this.#ended !== null) return
+      this.#end('a reply without an end')
+      this.drop()
+    })
+    this.socket.on('end', () => this.onRelayClosing())
+  }
+
+  /** Whoever held the link lets go of it. */
+  forget(): void {
+    this.onEnd = () => undefined
+    this.onReply = this.#unasked
+    this.onRelayClosing = () => undefined
+    this.deadline.clear()
+  }
+
+  /** A line that the relay has begun and not ended. */
+  get halfReply(): string {
+    return this.#reader.rest
+  }
+
+  write(text: string): void {
+    this.socket.write(text)
   }
 
   /** The relay's SIZE limit in bytes (RFC 1870), 0 for none. */
@@ -109,27 +135,39 @@ export class SmtpLink {
   reset(): Promise<boolean> {
     return new Promise(resolve => {
       this.onEnd = () => resolve(false)
-      this.connection.reset(error => resolve(!error))
+      this.onReply = reply => resolve(reply.startsWith('2'))
+      this.write('RSET\r\n')
     })
   }
 
-  /** Says goodbye; resolves when the relay has closed or `drop` was called. */
+  /** Says goodbye; resolves when the relay has answered or closed, or `drop` was called. */
   quit(): Promise<void> {
     return new Promise(resolve => {
       this.onEnd = () => resolve()
       if (this.ended !== null) return resolve()
-      this.connection.quit()
+      this.onReply = () => this.drop()
+      this.write('QUIT\r\n')
     })
   }
 
   drop(): void {
     this.connection.close()
+    this.deadline.close()
+  }
+
+  /** Nobody had asked: what it says next would pass for the answer to something else. */
+  get #unasked(): (reply: string) => void {
+    return reply => {
+      this.#end(reply)
+      this.drop()
+    }
   }
 
   #end(reason: string, error?: SessionError): void {
     if (this.#ended !== null) return
     this.#ended = oneLine(reason)
     this.onEnd(this.#ended, error)
+    this.deadline.close()
   }
 
   get #internals(): Internals {
@@ -149,9 +187,4 @@ export function describeSessionError(error: SessionError): string {
   return error.response === undefined
     ? oneLine(describeError(error))
     : parseReply(error.response).line
-}
-
-/** Null for what needs SMTPUTF8: its type (RFC 6533) has an encoding of its own, and the final recipient stands in every report. */
-function originalRecipient(recipient: string): string | null {
-  return /^\p{ASCII}+$/u.test(recipient) ? `rfc822;${recipient}` : null
 }

@@ -1,4 +1,3 @@
-import type { Cancel } from '../clock.ts'
 import type { Reuse } from './held-send.ts'
 import { openLink } from './open-link.ts'
 import type { SmtpLink } from './smtp-link.ts'
@@ -13,7 +12,8 @@ const goodbyeTimeoutMs = 1000
  */
 export class SmtpPool {
   readonly #options: ResolvedSmtpOptions
-  readonly #idle = new Map<SmtpLink, Cancel>()
+  /** The one used last is the last. */
+  readonly #idle: SmtpLink[] = []
   readonly #waiting = new Set<() => void>()
   readonly #goodbyes = new Set<Promise<void>>()
   readonly #closing = new AbortController()
@@ -44,7 +44,7 @@ export class SmtpPool {
     this.#inUse += 1
     const idle = fresh ? undefined : this.#takeIdle()
     if (idle !== undefined) return { link: idle, reused: true }
-    if (this.#inUse + this.#idle.size > this.#options.connectionsMax) this.#dismissOldest()
+    if (this.#inUse + this.#idle.length > this.#options.connectionsMax) this.#dismissOldest()
     try {
       const link = await openLink(this.#options, AbortSignal.any([signal, this.#closing.signal]))
       this.#options.log.debug({ event: 'smtp-connected', relay: this.#options.endpoint.name })
@@ -74,8 +74,8 @@ export class SmtpPool {
 
   async close(): Promise<void> {
     this.#closing.abort()
-    for (const link of this.#idle.keys()) {
-      this.#forget(link)
+    for (const link of this.#idle.splice(0)) {
+      link.forget()
       this.#dismiss(link)
     }
     await Promise.all(this.#goodbyes)
@@ -94,18 +94,19 @@ export class SmtpPool {
   }
 
   #keep(link: SmtpLink): void {
+    link.forget()
     link.onEnd = () => this.#forget(link)
-    const cancel = this.#options.clock.schedule(this.#options.idleTimeoutMs, () => {
+    link.deadline.set(this.#options.idleTimeoutMs, () => {
       this.#forget(link)
       this.#dismiss(link)
     })
-    this.#idle.set(link, cancel)
+    this.#idle.push(link)
     this.#free()
   }
 
   #takeIdle(): SmtpLink | undefined {
-    for (const link of [...this.#idle.keys()].toReversed()) {
-      this.#forget(link)
+    for (let link; (link = this.#idle.pop());) {
+      link.forget()
       if (link.ended === null) return link
       link.drop()
     }
@@ -113,16 +114,14 @@ export class SmtpPool {
   }
 
   #forget(link: SmtpLink): void {
-    this.#idle.get(link)?.()
-    this.#idle.delete(link)
-    link.onEnd = () => undefined
+    this.#idle.splice(this.#idle.indexOf(link), 1)
+    link.forget()
   }
 
   #dismissOldest(): void {
-    const [oldest] = this.#idle.keys()
-    if (oldest === undefined) return
-    this.#forget(oldest)
-    oldest.drop()
+    const oldest = this.#idle.shift()
+    oldest?.forget()
+    oldest?.drop()
   }
 
   #dismiss(link: SmtpLink): void {

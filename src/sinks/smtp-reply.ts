@@ -20,8 +20,12 @@ const lineLengthMax = 512
 const textLengthMax = 2048
 const kinds: Readonly<Record<string, ReplyKind>> = { 2: 'done', 4: 'deferred', 5: 'refused' }
 
+/** What most replies are: nothing of it would be replaced. */
+const plainLine = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/
+
 /** Text from outside in one line of at most 512 characters without control or format characters: it goes to logs, topics and terminals. */
 export function oneLine(text: string, lengthMax = lineLengthMax): string {
+  if (text.length <= lengthMax && plainLine.test(text)) return text
   const line = text.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
   return line.length <= lengthMax ? line : line.slice(0, lengthMax).toWellFormed()
 }

@@ -49,25 +49,25 @@ describe.each([
       rule: 'a closed connection is in doubt at once',
       dot: hangUp,
       kind: 'unknown',
-      reply: 'Connection closed unexpectedly',
+      reply: 'the connection was closed',
     },
     {
       rule: 'half a positive reply is in doubt',
       dot: halfReplyAndHangUp('250 2.0.0 o'),
       kind: 'unknown',
-      reply: 'Connection closed unexpectedly',
+      reply: 'the connection was closed in the middle of 250 2.0.0 o',
     },
     {
       rule: 'half a negative reply is in doubt',
       dot: halfReplyAndHangUp('550 5.0.0 n'),
       kind: 'unknown',
-      reply: 'Connection closed unexpectedly: 550 5.0.0 n',
+      reply: 'the connection was closed in the middle of 550 5.0.0 n',
     },
     {
       rule: 'the first line of a longer reply is in doubt',
       dot: { say: '250-2.0.0 ok\r\n', hangUp: true },
       kind: 'unknown',
-      reply: 'Connection closed unexpectedly',
+      reply: 'the connection was closed',
     },
   ])('after the dot $rule', async ({ dot, kind, reply: line }) => {
     await using relay = await ScriptedSmtpServer.start({ ehlo, dot })

@@ -4,7 +4,8 @@ import {
   refusalOfDot,
   settledByRecipients,
 } from '../../../src/sinks/attempt-outcome.ts'
-import type { RejectedRecipient, SendFailure } from '../../../src/sinks/held-send.ts'
+import type { RejectedRecipient } from '../../../src/sinks/envelope-dialog.ts'
+import type { SendFailure } from '../../../src/sinks/held-send.ts'
 import type { MailRequest } from '../../../src/sinks/mail-request.ts'
 import { messageId } from '../../../src/sinks/message-id.ts'
 import { ReplyTable } from '../../../src/sinks/reply-table.ts'

@@ -1,0 +1,53 @@
+/** No relay says as much; one that never ends its reply must not fill the memory. Characters. */
+const lengthMax = 1024 * 1024
+
+/**
+ * Cuts what a relay says into replies (RFC 5321 section 4.2.1): each is one line, or several of which all but the last have a hyphen behind
+ * the code. Lines of one reply are joined by `\n`; empty lines are none.
+ */
+export class ReplyReader {
+  readonly #onReply: (reply: string) => void
+  /** The beginning of a line that has not ended, one character a byte. */
+  #rest = ''
+  /** The lines of a reply that goes on. */
+  #lines = ''
+
+  constructor(onReply: (reply: string) => void) {
+    this.#onReply = onReply
+  }
+
+  /** What has begun as a line and never ended, in text. */
+  get rest(): string {
+    return textOf(this.#rest.trim())
+  }
+
+  /** Calls `onReply` with each reply that is whole now. False when one is longer than any reply is. */
+  read(chunk: Buffer): boolean {
+    // Byte by byte: a character may be cut in two.
+    const data = this.#rest + chunk.toString('latin1')
+    let start = 0
+    for (let end; (end = data.indexOf('\n', start)) >= 0; start = end + 1) {
+      const isReturned = end > start && data.charCodeAt(end - 1) === 0x0d
+      this.#line(data.slice(start, isReturned ? end - 1 : end))
+    }
+    this.#rest = start === 0 ? data : data.slice(start)
+    return this.#rest.length + this.#lines.length <= lengthMax
+  }
+
+  #line(line: string): void {
+    const reply = this.#lines === '' ? line : `${this.#lines}\n${line}`
+    if (/^\d+-/.test(line)) {
+      this.#lines = reply
+      return
+    }
+    this.#lines = ''
+    if (reply.trim() !== '') this.#onReply(textOf(reply))
+  }
+}
+
+/** As UTF-8, or character by character where it is none. */
+function textOf(bytes: string): string {
+  if (!/[\x80-\xff]/.test(bytes)) return bytes
+  const text = Buffer.from(bytes, 'latin1').toString('utf8')
+  return text.includes('\uFFFD') ? bytes : text
+}
