@@ -94,6 +94,10 @@ export class KafkaGroupMember implements GroupMember {
     }
   }
 
+  expectRebalance(heartbeatIntervalMs: number): void {
+    this.#heartbeat?.hurry(heartbeatIntervalMs)
+  }
+
   async leave(permanently: boolean): Promise<void> {
     this.#heartbeat?.stop()
     const memberId = this.#memberId

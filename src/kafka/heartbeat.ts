@@ -30,6 +30,8 @@ export class Heartbeat {
   readonly #coordinator: Coordinator
   readonly #generation: GroupGeneration
   readonly #listener: HeartbeatListener
+  #intervalMs: number
+  #isSending = false
   #stopped = false
   #answeredMs: number
   #cancelNext: Cancel = () => undefined
@@ -42,6 +44,7 @@ export class Heartbeat {
     listener: HeartbeatListener,
   ) {
     this.#options = options
+    this.#intervalMs = options.intervalMs
     this.#coordinator = coordinator
     this.#generation = generation
     this.#listener = listener
@@ -54,6 +57,16 @@ export class Heartbeat {
     this.#stopped = true
     this.#cancelNext()
     this.#cancelSession()
+  }
+
+  /** From now on at most this far apart, milliseconds. */
+  hurry(intervalMs: number): void {
+    if (this.#stopped || intervalMs >= this.#intervalMs) return
+    this.#intervalMs = intervalMs
+    // One that is under way schedules the next one itself.
+    if (this.#isSending) return
+    this.#cancelNext()
+    this.#scheduleNext(intervalMs)
   }
 
   #scheduleNext(delayMs: number): void {
@@ -71,24 +84,26 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { clock, intervalMs, retryBackoffMs } = this.#options
+    const { clock, retryBackoffMs } = this.#options
     const sentMs = clock.monotonicMs()
+    this.#isSending = true
     const failure = await this.#send()
+    this.#isSending = false
     if (this.#stopped) return
     const names = errorNamesOf(failure)
     const handling = failure === undefined ? undefined : classify(failure)
     if (handling === undefined) {
       this.#answeredMs = sentMs
-      this.#scheduleNext(intervalMs)
+      this.#scheduleNext(this.#intervalMs)
     } else if (names.includes('REBALANCE_IN_PROGRESS')) {
       this.#answeredMs = sentMs
-      this.#scheduleNext(intervalMs)
+      this.#scheduleNext(this.#intervalMs)
       this.#listener.rebalancing()
     } else if (handling === 'GROUP_FENCED') {
       this.#end(() => this.#listener.lost(names.join(', ')))
     } else if (handling === 'again' || handling === 'elsewhere' || handling === 'lost') {
       this.#coordinator.forget()
-      this.#scheduleNext(Math.min(retryBackoffMs, intervalMs))
+      this.#scheduleNext(Math.min(retryBackoffMs, this.#intervalMs))
     } else {
       this.#end(() => this.#listener.refused(failure, handling))
     }

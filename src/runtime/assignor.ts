@@ -34,9 +34,11 @@ export function assignTasks(
     http === undefined ? [] : [{ http, tasks }],
   )
   const claims = states.flatMap(({ claim }) => claim ?? [])
+  const isMoving = states.some(({ warmUps }) => warmUps.length > 0)
   return new Map(
     states.map(({ id, partitions, standbys, warmUps }) => {
-      const userData = encodeInstances(instances, claims, encodeStandbyWork({ standbys, warmUps }))
+      const work = encodeStandbyWork({ standbys, warmUps, isMoving })
+      const userData = encodeInstances(instances, claims, work)
       return [id, { partitions, userData }]
     }),
   )

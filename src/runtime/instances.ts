@@ -32,6 +32,8 @@ export interface StandbyWork {
   readonly standbys: readonly string[]
   /** Those that become its own once they have caught up: it then asks for a new assignment. */
   readonly warmUps: readonly string[]
+  /** Somebody has warm-ups, and will ask for a new assignment soon. */
+  readonly isMoving: boolean
 }
 
 /**
@@ -110,14 +112,15 @@ function namesIn(value: unknown): readonly string[] {
 }
 
 /** The part of an assignment's user data that is the member's own; empty where there is no such work. */
-export function encodeStandbyWork({ standbys, warmUps }: StandbyWork): Partial<StandbyWork> {
-  return standbys.length === 0 ? {} : { standbys, warmUps }
+export function encodeStandbyWork(work: StandbyWork): Partial<StandbyWork> {
+  const { standbys, warmUps, isMoving } = work
+  return { ...(standbys.length > 0 && { standbys, warmUps }), ...(isMoving && { isMoving }) }
 }
 
 /** A leader of an earlier release gives no such work. */
 export function decodeStandbyWork(userData: Buffer): StandbyWork {
-  const { standbys, warmUps } = fieldsOf(userData)
-  return { standbys: namesIn(standbys), warmUps: namesIn(warmUps) }
+  const { standbys, warmUps, isMoving } = fieldsOf(userData)
+  return { standbys: namesIn(standbys), warmUps: namesIn(warmUps), isMoving: isMoving === true }
 }
 
 /** Empty where nobody answers questions, no instance id is used twice and nobody has standbys. */
@@ -129,7 +132,7 @@ export function encodeInstances(
   const disputed = claims.filter(({ instanceId, sinceMs }) =>
     claims.some(other => other.instanceId === instanceId && other.sinceMs !== sinceMs),
   )
-  if (instances.length === 0 && disputed.length === 0 && work.standbys === undefined)
+  if (instances.length === 0 && disputed.length === 0 && Object.keys(work).length === 0)
     return Buffer.alloc(0)
   return Buffer.from(
     JSON.stringify({ instances, ...(disputed.length > 0 ? { claims: disputed } : {}), ...work }),

@@ -192,6 +192,8 @@ export interface GroupMember extends AsyncDisposable {
    * AUTHORIZATION_FAILED, INSTANCE_ID_IN_USE.
    */
   join(userData: Buffer, signal: AbortSignal): Promise<GroupAssignment>
+  /** A rebalance is near: until the next `join` heartbeats are at most this far apart, milliseconds, so that it is heard of sooner. */
+  expectRebalance(heartbeatIntervalMs: number): void
   /** Leaves the group (a static member stays in it, unless `permanently`), stops the heartbeat. */
   leave(permanently: boolean): Promise<void>
   close(): Promise<void>

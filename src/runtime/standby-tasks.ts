@@ -60,7 +60,7 @@ export class StandbyTasks {
   }
 
   /** Follows these and no others. Those to be run here have been released before. */
-  async follow({ standbys, warmUps }: StandbyWork): Promise<void> {
+  async follow({ standbys, warmUps }: Pick<StandbyWork, 'standbys' | 'warmUps'>): Promise<void> {
     const isRepeated = warmUps.some(taskId => this.#warmUps.has(taskId))
     this.#askNotBeforeMs = isRepeated ? this.#context.clock.monotonicMs() + askAgainMs : -Infinity
     this.#warmUps = new Set(warmUps)

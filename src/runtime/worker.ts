@@ -25,6 +25,8 @@ import { WakeSignal } from './wake-signal.ts'
 
 /** Replies of performed attempts are waited for this long before a partition is given up; below every session time-out. */
 const restBeforeJoinMs = 5000
+/** Whoever takes a task over stands still until the last member has heard that it asks for it, milliseconds. */
+const closeHeartbeatMs = 200
 
 export interface WorkerParts {
   readonly options: StreamsOptions
@@ -256,7 +258,9 @@ export class Worker {
     for (const owned of revoked) await this.#owned.close(owned)
     for (const [id, make] of tasks)
       if (!this.#owned.has(id)) this.#owned.open(make(), await this.#standbys.release(id))
-    await this.#standbys.follow(decodeStandbyWork(assignment.userData))
+    const work = decodeStandbyWork(assignment.userData)
+    if (work.isMoving) this.#member.expectRebalance(closeHeartbeatMs)
+    await this.#standbys.follow(work)
     for (const task of this.#owned.tasks)
       for (const engine of task.engines.values()) engine.resume()
     this.#joined = true

@@ -25,6 +25,7 @@ export class MemoryMember implements GroupMember {
   #listener: () => void = () => undefined
   #cancelHeartbeat: Cancel = () => undefined
   #lastAnswerMs = 0
+  #heartbeatIntervalMs = Infinity
 
   constructor(broker: MemoryBroker, connection: Connection, options: GroupMemberOptions) {
     this.#broker = broker
@@ -76,6 +77,12 @@ export class MemoryMember implements GroupMember {
       this.#joined(joined.value.generationId)
       return synced.value
     }
+  }
+
+  expectRebalance(heartbeatIntervalMs: number): void {
+    if (this.#generation === undefined) return
+    this.#heartbeatIntervalMs = Math.min(this.#heartbeatIntervalMs, heartbeatIntervalMs)
+    this.#scheduleHeartbeat()
   }
 
   async leave(permanently: boolean): Promise<void> {
@@ -152,6 +159,7 @@ export class MemoryMember implements GroupMember {
     const { groupId, groupInstanceId } = this.#options
     this.#generation = { groupId, memberId: this.#memberId, generationId, groupInstanceId }
     this.#lastAnswerMs = this.#connection.process.clock.monotonicMs()
+    this.#heartbeatIntervalMs = this.#options.heartbeatIntervalMs
     this.#become('joined')
     this.#scheduleHeartbeat()
   }
@@ -160,7 +168,7 @@ export class MemoryMember implements GroupMember {
     this.#cancelHeartbeat()
     const { clock } = this.#connection.process
     const beat = (): void => void this.#beat(this.#generation)
-    this.#cancelHeartbeat = clock.schedule(this.#options.heartbeatIntervalMs, beat)
+    this.#cancelHeartbeat = clock.schedule(this.#heartbeatIntervalMs, beat)
   }
 
   async #beat(generation: GroupGeneration | undefined): Promise<void> {

@@ -73,6 +73,20 @@ export function memberContract(open: OpenScene): void {
     expect(second.generation).toBeUndefined()
   })
 
+  test('a member that expects a rebalance hears of it long before its next heartbeat is due', async () => {
+    const scene = await open()
+    const options = { sessionTimeoutMs: 300_000, heartbeatIntervalMs: 100_000 }
+    const [first, second] = [scene.member(options), scene.member(options)]
+    await scene.settle(scene.join(first))
+    first.expectRebalance(50)
+
+    const joining = scene.join(second)
+    await scene.world.until(() => first.status === 'rebalancing')
+
+    await scene.settle(Promise.all([scene.join(first), joining]))
+    expect(first.status).toBe('joined')
+  })
+
   test('a member that does not join in time is lost, and may join anew', async () => {
     const scene = await open()
     const options = { rebalanceTimeoutMs: 1500, sessionTimeoutMs: 60_000 }

@@ -170,13 +170,11 @@ describe('state that is somewhere', () => {
   function assigned(standbys: number, ...members: readonly GroupMemberInfo[]) {
     const assignment = assignTasks([send], members, { standbys, acceptableLag: 10, ends })
     return Object.fromEntries(
-      [...assignment].map(([id, { partitions, userData }]) => [
-        id,
-        {
-          tasks: partitions.map(({ partition }) => taskIdOf('send', partition)),
-          ...decodeStandbyWork(userData),
-        },
-      ]),
+      [...assignment].map(([id, { partitions, userData }]) => {
+        const { standbys: copies, warmUps } = decodeStandbyWork(userData)
+        const mine = partitions.map(({ partition }) => taskIdOf('send', partition))
+        return [id, { tasks: mine, standbys: copies, warmUps }]
+      }),
     )
   }
 
@@ -185,6 +183,20 @@ describe('state that is somewhere', () => {
 
     expect(a).toEqual({ tasks, standbys: [], warmUps: [] })
     expect(b).toEqual({ tasks: [], standbys: ['send_2', 'send_3'], warmUps: ['send_2', 'send_3'] })
+  })
+
+  test('while somebody warms up, everybody is told that a new assignment is near', () => {
+    const isMoving = (positions: MemberState['positions']) =>
+      [
+        ...assignTasks(
+          [send],
+          [member('a', { tasks }), member('b', { tasks: [], positions: positions! })],
+          { standbys: 0, acceptableLag: 10, ends },
+        ).values(),
+      ].map(({ userData }) => decodeStandbyWork(userData).isMoving)
+
+    expect(isMoving({})).toEqual([true, true])
+    expect(isMoving({ send_2: 1000, send_3: 1000 })).toEqual([false, false])
   })
 
   test('a warm-up that has caught up becomes the task, one that has not stays a warm-up', () => {

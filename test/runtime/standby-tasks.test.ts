@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { StreamsError } from '../../src/errors.ts'
-import type { StandbyWork } from '../../src/runtime/instances.ts'
 import { Standby } from '../../src/runtime/standby.ts'
 import { StandbyTasks } from '../../src/runtime/standby-tasks.ts'
 import { Task } from '../../src/runtime/task.ts'
@@ -24,7 +23,8 @@ beforeEach(async () => {
 afterEach(() => world.simulation.settle(copies.close()))
 
 const pass = (withinMs: number): Promise<unknown> => world.simulation.run({ withinMs })
-const follow = (work: StandbyWork): Promise<void> => world.simulation.settle(copies.follow(work))
+const follow = (work: Parameters<StandbyTasks['follow']>[0]): Promise<void> =>
+  world.simulation.settle(copies.follow(work))
 
 const openBackend = (): Promise<StoreBackend> =>
   world.simulation.settle(world.context.stateDirectory.open(task, words))
