@@ -76,7 +76,7 @@ const unsubscribeType = avro.Type.forSchema(
 
 /**
  * SHA-256 in hex over the fields that make the mail: two requests with the same one ask for the same mail, whatever
- * schema version, map order or times they were written with. `encoded` is what `encodedContent` found of it. Text, because Node makes that three times faster than a Buffer.
+ * schema version, map order or times they were written with. `encoded` is what `EncodedRequest` knows of it. Text, because Node makes that three times faster than a Buffer.
  */
 export function contentHash(request: EmailRequested, encoded?: Buffer): string {
   return hash('sha256', encodeContent(request, encoded), 'hex')

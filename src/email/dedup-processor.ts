@@ -1,5 +1,4 @@
 import { StreamsError } from '../errors.ts'
-import type { Serde } from '../serde.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
 import type {
@@ -20,7 +19,7 @@ import {
   withAnswered,
 } from './dedup-store.ts'
 import type { DuplicateRequest } from './duplicate-request.ts'
-import { encodedContent } from './encoded-content.ts'
+import { EncodedRequest } from './encoded-request.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import {
@@ -46,8 +45,6 @@ export interface DedupOptions {
   readonly store: StoreDefinition<DedupEntry>
   /** The dedup window, milliseconds, by record time. */
   readonly windowMs: number
-  /** What the requests were decoded with: where it knows how they were written, their content need not be encoded again. */
-  readonly requests?: Serde<EmailRequested>
 }
 
 /** The sinks below the dedup stage. */
@@ -85,7 +82,7 @@ export function dedupPrefetch(
   store: StoreDefinition<DedupEntry>,
 ): (record: StreamRecord) => readonly PrefetchKey[] {
   const horizon = { store, key: horizonKey }
-  return record => [horizon, { store, key: identityOf((record as RequestRecord).value) }]
+  return record => [horizon, { store, key: identityIn((record as RequestRecord).value) }]
 }
 
 function processRequest(
@@ -102,7 +99,7 @@ function processRequest(
     return reroute(record, keyBytes, place, context)
   }
 
-  const identity = identityOf(request)
+  const identity = identityIn(request)
   const arrival: Arrival = { record, request, keyBytes, place, identity, nowMs, context }
   const store = context.store(options.store)
   const seen = store.get(identity)
@@ -124,7 +121,7 @@ function processRequest(
   // It was answered when its identity was known, which has been forgotten since. To take the identity now would mail a repeat.
   if (isReread(record, context.origin)) return context.count('rereads_suppressed')
 
-  const accepted = newlySeen(request, place, contentHashOf(record, options))
+  const accepted = newlySeen(request, place, contentHashOf(request))
   store.put(identity, accepted)
   const problems = invalidities(request, place.timestampMs)
   if (problems.length > 0) return refuse(arrival, 'INVALID', problems.join('; '))
@@ -182,15 +179,20 @@ function newlySeen(request: EmailRequested, place: FirstPlace, hash: string): Se
   }
 }
 
-function contentHashOf({ value, raw }: RequestRecord, { requests }: DedupOptions): string {
-  if (raw === undefined || raw.value !== value) return contentHash(value)
-  const layout = requests?.layoutOf?.(raw.valueBytes)
-  return contentHash(value, encodedContent(layout, raw.valueBytes, value))
+function contentHashOf(request: EmailRequested): string {
+  return contentHash(
+    request,
+    request instanceof EncodedRequest ? request.encodedContent : undefined,
+  )
+}
+
+function identityIn(request: EmailRequested): string {
+  return request instanceof EncodedRequest ? request.identity : identityOf(request)
 }
 
 function answerRepeat(arrival: Arrival, seen: SeenRequest, options: DedupOptions): void {
   const { request, place, identity, context, nowMs, record } = arrival
-  const same = seen.contentHash === contentHashOf(record, options)
+  const same = seen.contentHash === contentHashOf(request)
   // What produces nothing needs no memory of having been answered.
   if (!same || request.callback !== null) {
     context.store(options.store).put(identity, withAnswered(seen, place))

@@ -74,7 +74,7 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
       from: ['requests', 'rerouted'],
       stores: [seen],
       prefetch: dedupPrefetch(seen),
-      processor: () => dedupProcessor({ store: seen, windowMs, requests: topics.requested.value }),
+      processor: () => dedupProcessor({ store: seen, windowMs }),
     })
     .sink('misplaced', { from: 'dedup', topic: topics.requestsRepartition })
     .sink('refused', { from: 'dedup', topic: topics.failed })

@@ -38,6 +38,47 @@ export function isMailbox(text: string): boolean {
   return isLocalPart(text.slice(0, at)) && isDomain(text.slice(at + 1))
 }
 
+/**
+ * True for what nearly every address is, and `isMailbox` would say so of the text of these bytes; false where that has to be asked. The
+ * bytes are looked at one by one, because most addresses are looked at once and then passed on as they are.
+ */
+export function isPlainMailbox(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start > mailboxOctetsMax) return false
+  let at = start
+  // Each atom, with the dot or the @ behind it.
+  for (let atomStart = at; ; at += 1) {
+    if (at >= end) return false
+    const kind = byteKinds[bytes[at]!]!
+    if (kind >= isAtom) continue
+    if (at === atomStart) return false
+    if (bytes[at] === 0x40) break
+    if (bytes[at] !== 0x2e) return false
+    atomStart = at + 1
+  }
+  if (at - start > localOctetsMax) return false
+  at += 1
+  for (let labelStart = at; ; at += 1) {
+    const kind = at < end ? byteKinds[bytes[at]!]! : 0
+    if (kind >= isHyphen) continue
+    if (at === labelStart || at - labelStart > labelOctetsMax) return false
+    if (byteKinds[bytes[labelStart]!] === isHyphen || byteKinds[bytes[at - 1]!] === isHyphen) {
+      return false
+    }
+    if (at === end) return true
+    if (bytes[at] !== 0x2e) return false
+    labelStart = at + 1
+  }
+}
+
+const [isAtom, isHyphen, isLetterOrDigit] = [1, 2, 3]
+/** What each byte may be part of; all letters and digits, and the hyphen, may be part of an atom. */
+const byteKinds = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte)
+  if (/^[A-Za-z0-9]$/.test(character)) return isLetterOrDigit
+  if (character === '-') return isHyphen
+  return new RegExp(`^${asciiAtom}$`).test(character) ? isAtom : 0
+})
+
 function isLocalPart(text: string): boolean {
   if (Buffer.byteLength(text) > localOctetsMax) return false
   return dotString.test(text) || quotedString.test(text)

@@ -15,6 +15,7 @@ import type {
   EmailSent,
   EmailSuppressed,
 } from './records.ts'
+import { requestSerde } from './request-serde.ts'
 import { topicNames } from './topic-names.ts'
 import { webhookRequestSerde } from './webhook-event.ts'
 
@@ -71,10 +72,11 @@ export function emailTopics(serdes: EmailSerdes, windowMs: number): EmailTopics 
     },
   }
   const key = utf8Serde
+  const requests = requestSerde(serdes.requested)
   return Object.freeze({
     requested: topic<Buffer | null, EmailRequested>(topicNames.requested, {
       key: anyKeySerde,
-      value: serdes.requested,
+      value: requests,
     }),
     dedup: topic(topicNames.dedup, { key, value: serdes.dedup }),
     sent: topic(topicNames.sent, { key, value: serdes.sent }),
@@ -91,7 +93,7 @@ export function emailTopics(serdes: EmailSerdes, windowMs: number): EmailTopics 
     }),
     bouncesRepartition: topic('bounces-repartition', { key, value: bounceSerde, internal }),
     suppressed: topic(topicNames.suppressed, { key, value: serdes.suppressed }),
-    requestsRepartition: topic('requests-repartition', { key, value: serdes.requested, internal }),
+    requestsRepartition: topic('requests-repartition', { key, value: requests, internal }),
     duplicatesRepartition: topic('duplicates-repartition', {
       key,
       value: duplicateRequestSerde,

@@ -1,6 +1,7 @@
 import { ownedHeader } from '../sinks/owned-header.ts'
 import { isUnsubscribeHeader, unsubscribeProblem } from '../sinks/unsubscribe-headers.ts'
 import { requestedAheadMaxMs } from './dedup-store.ts'
+import { EncodedRequest } from './encoded-request.ts'
 import { isMailbox } from './mailbox.ts'
 import { recipientsMax } from './recipients.ts'
 import type { Attachment, EmailRequested } from './records.ts'
@@ -25,6 +26,10 @@ const mediaType = /^(?!multipart\/)[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;[ -~]*)?$/i
  */
 export function invalidities(request: EmailRequested, recordTimeMs: number): string[] {
   const problems: string[] = []
+  if (request instanceof EncodedRequest && request.isSound) {
+    checkRequestedAt(request, recordTimeMs, problems)
+    return problems
+  }
   checkName(request, problems)
   checkAddresses(request, problems)
   checkContent(request, problems)
@@ -112,12 +117,20 @@ function checkAttachment({ filename, contentType }: Attachment, problems: string
 }
 
 function checkTimes(request: EmailRequested, recordTimeMs: number, problems: string[]): void {
-  const { requestedAt, notBefore, expiresAt } = request
-  if (requestedAt > recordTimeMs + requestedAheadMaxMs) {
-    problems.push('requestedAt lies more than a day ahead')
-  }
+  const { notBefore, expiresAt } = request
+  checkRequestedAt(request, recordTimeMs, problems)
   if (notBefore !== null && expiresAt !== null && notBefore >= expiresAt) {
     problems.push('notBefore is not before expiresAt')
+  }
+}
+
+function checkRequestedAt(
+  { requestedAt }: EmailRequested,
+  recordTimeMs: number,
+  problems: string[],
+): void {
+  if (requestedAt > recordTimeMs + requestedAheadMaxMs) {
+    problems.push('requestedAt lies more than a day ahead')
   }
 }
 

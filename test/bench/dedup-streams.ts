@@ -71,7 +71,6 @@ function topologyOf(
   // Nobody asks for a callback in this run, so nothing is written here.
   const repeats = topics.duplicatesRepartition
   const duplicates = topic(topicNames.callback, { key: repeats.key, value: repeats.value })
-  const requests = topics.requested.value
   return new TopologyBuilder()
     .source('requests', topics.requested, { subTopology: 'dedup' })
     .source('rerouted', topics.requestsRepartition)
@@ -79,7 +78,7 @@ function topologyOf(
       from: ['requests', 'rerouted'],
       stores: [seen],
       prefetch: dedupPrefetch(seen),
-      processor: () => counted(dedupProcessor({ store: seen, windowMs, requests }), count),
+      processor: () => counted(dedupProcessor({ store: seen, windowMs }), count),
     })
     .sink('misplaced', { from: 'dedup', topic: topics.requestsRepartition })
     .sink('refused', { from: 'dedup', topic: topics.failed })

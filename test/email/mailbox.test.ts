@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { isMailbox } from '../../src/email/mailbox.ts'
+import { isMailbox, isPlainMailbox } from '../../src/email/mailbox.ts'
+import { seededRandom } from '../../src/random.ts'
 
 const longLocal = 'l'.repeat(64)
 const longLabel = 'd'.repeat(63)
@@ -87,3 +88,41 @@ test('an address made to be slow is refused as fast as any other', () => {
 
   expect(isMailbox(address)).toBe(false)
 })
+
+const parts = [
+  'a',
+  'b',
+  'Z9',
+  '-',
+  '.',
+  '@',
+  '@',
+  '+',
+  'ö',
+  ' ',
+  '"',
+  '_',
+  'l'.repeat(62),
+  'd'.repeat(63),
+]
+
+test.each(Array.from({ length: 40 }, (_, seed) => seed))(
+  'seed %i: what its bytes show to be a plain address is a bare address, and no ordinary one is missed',
+  seed => {
+    const random = seededRandom(seed)
+    let plain = 0
+    for (let round = 0; round < 500; round += 1) {
+      const count = 2 + Math.floor(random.next() * 8)
+      const some = (): string => parts[Math.floor(random.next() * parts.length)]!
+      const text = Array.from({ length: count }, some).join('')
+      const bytes = Buffer.from(`@${text}.`)
+
+      const isPlain = isPlainMailbox(bytes, 1, bytes.length - 1)
+
+      // Beyond ASCII and in quotes it is left to `isMailbox`.
+      expect([text, isPlain]).toEqual([text, isMailbox(text) && !/[ö"]/.test(text)])
+      plain += Number(isPlain)
+    }
+    expect(plain).toBeGreaterThan(0)
+  },
+)
