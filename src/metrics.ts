@@ -83,7 +83,10 @@ export class MetricFamily<Label extends string, Child> {
   }
 
   #key(values: LabelValues<Label>): string {
-    return this.labelNames.map(name => `${name}="${escapeLabel(String(values[name]))}"`).join(',')
+    let key = ''
+    for (const name of this.labelNames)
+      key += `${key === '' ? '' : ','}${name}="${escapeLabel(String(values[name]))}"`
+    return key
   }
 }
 
@@ -211,5 +214,6 @@ export class MetricRegistry {
 }
 
 function escapeLabel(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }

@@ -337,6 +337,7 @@ export class EffectEngine<Request> {
         delivery,
         { kind: 'outcome', token, outcome, nowMs: fact.atMs, chance: this.#options.random.next() },
         emit,
+        this.#open.flight(identity)?.request as Request | undefined,
       )
     } else this.#options.journal.settled([token])
   }
@@ -355,7 +356,7 @@ export class EffectEngine<Request> {
         chance: this.#options.random.next(),
         failure,
       } as const
-      this.#writer.write(flight.delivery, event, emit)
+      this.#writer.write(flight.delivery, event, emit, flight.request as Request)
     }
   }
 

@@ -20,6 +20,8 @@ export interface Flight {
   /** Held until it is over. */
   readonly permit: Permit
   readonly delivery: Delivery
+  /** Decoded for the try, and for what comes of it. */
+  readonly request: unknown
   stage: FlightStage
   readonly abort: AbortController
   prepared: PreparedAttempt | undefined

@@ -78,6 +78,7 @@ export class Flights<Request> {
       identity: delivery.plan.identity,
       permit,
       delivery,
+      request,
       stage: 'preparing',
       abort: new AbortController(),
       prepared: undefined,

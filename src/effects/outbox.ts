@@ -38,13 +38,17 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   prepare: () => Promise.resolve(),
   serialize: (delivery: Delivery) => {
     const { payload, plan, key, headers, ...state } = delivery
-    const json = JSON.stringify(state).slice(0, -1) + endOf(plan, key, headers)
-    const length = Buffer.byteLength(json)
-    const bytes = Buffer.allocUnsafe(5 + length + payload.length)
+    const json = JSON.stringify(state)
+    const end = endOf(plan, key, headers)
+    // Its closing brace is that of the end.
+    const endsAt = 5 + Buffer.byteLength(json) - 1
+    const payloadAt = endsAt + end.length
+    const bytes = Buffer.allocUnsafe(payloadAt + payload.length)
     bytes[0] = formatVersion
-    bytes.writeUInt32BE(length, 1)
+    bytes.writeUInt32BE(payloadAt - 5, 1)
     bytes.write(json, 5)
-    payload.copy(bytes, 5 + length)
+    end.copy(bytes, endsAt)
+    payload.copy(bytes, payloadAt)
     return bytes
   },
   deserialize: (bytes: Buffer) => {
@@ -73,15 +77,16 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
 type Headers = Delivery['headers']
 
 /** What never changes in the life of a request, as JSON: it is written with each of its states. */
-const ends = new WeakMap<Headers, { plan: Delivery['plan']; key: Buffer; text: string }>()
+const ends = new WeakMap<Headers, { plan: Delivery['plan']; key: Buffer; bytes: Buffer }>()
 
-function endOf(plan: Delivery['plan'], key: Buffer, headers: Headers): string {
+function endOf(plan: Delivery['plan'], key: Buffer, headers: Headers): Buffer {
   const known = ends.get(headers)
-  if (known?.plan === plan && known.key === key) return known.text
+  if (known?.plan === plan && known.key === key) return known.bytes
   const values = headers.map(each => [each.key, each.value?.toString('base64') ?? null])
-  const text = `,${JSON.stringify({ plan, key: key.toString('base64'), headers: values }).slice(1)}`
-  ends.set(headers, { plan, key, text })
-  return text
+  const json = JSON.stringify({ plan, key: key.toString('base64'), headers: values })
+  const bytes = Buffer.from(`,${json.slice(1)}`)
+  ends.set(headers, { plan, key, bytes })
+  return bytes
 }
 
 /** Entries of the first release count the retries of all their targets together. */

@@ -1,6 +1,7 @@
 import { encodeWords, foldLines, hasLongerLines, isPlainText } from 'nodemailer/lib/mime-funcs'
 import type { MailIdentity } from './composed-mail.ts'
 import type { MailRequest } from './mail-request.ts'
+import { isLiteral, softLines } from './soft-lines.ts'
 import { encodeText, type TextEncoding } from './text-encoding.ts'
 import { headersToUnsubscribe } from './unsubscribe-headers.ts'
 
@@ -41,13 +42,14 @@ export function plainMail(request: MailRequest, identity: MailIdentity): Buffer 
     `Date: ${identity.date.toUTCString().replace('GMT', '+0000')}\r\n`
   if (other === undefined) {
     text += `Content-Transfer-Encoding: ${only.encoding}\r\nMIME-Version: 1.0\r\nContent-Type: text/${only.type}; charset=utf-8\r\n\r\n`
-    text += encodeText(only.content, only.encoding)
-    if (!text.endsWith('\n')) text += '\r\n'
+    const body = bodyOf(only)
+    text += body
+    if (!body.endsWith('\n')) text += '\r\n'
   } else {
     const boundary = `--_NmP-${identity.boundary}-Part_1`
     text += `MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n`
-    for (const { type, content, encoding } of parts)
-      text += `\r\n--${boundary}\r\nContent-Type: text/${type}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${encodeText(content, encoding)}`
+    for (const part of parts)
+      text += `\r\n--${boundary}\r\nContent-Type: text/${part.type}; charset=utf-8\r\nContent-Transfer-Encoding: ${part.encoding}\r\n\r\n${bodyOf(part)}`
     text += `\r\n--${boundary}--\r\n`
   }
   // Encoded, everything is ASCII.
@@ -71,6 +73,12 @@ function partsOf({ text, html }: MailRequest): readonly Part[] {
 function partOf(type: Part['type'], text: string): Part {
   const content = text.replace(/\r\n|\r|\n/g, '\r\n')
   return { type, content, encoding: encodingOf(content) }
+}
+
+function bodyOf({ content, encoding }: Part): string {
+  return encoding === 'quoted-printable' && isLiteral(content)
+    ? softLines(content)
+    : encodeText(content, encoding)
 }
 
 function encodingOf(content: string): TextEncoding {

@@ -12,6 +12,8 @@ import type { Figures, Scenario } from './scenario.ts'
 /** At its best here: more connections make it slower. */
 const peersConnections = 50
 const compared = ['mailsPerSecond', 'cpuMicrosPerMail']
+/** Sent before anything is counted, as the peer does it. */
+const warmUp = 2000
 
 /** Everything, `email.requested` to `email.sent`, exactly once, to a sink on this machine; beside it nodemailer's pool with nothing around it. */
 export const mails = mailsScenario('mails', 200)
@@ -19,12 +21,17 @@ export const mails = mailsScenario('mails', 200)
 /** The same with a relay that allows few connections. */
 export const mailsFewConnections = mailsScenario('mails-20', 20)
 
-function mailsScenario(name: string, connections: number): Scenario {
+/** The first again, by two workers of one process, who share the connections. */
+export const mailsThreads = mailsScenario('mails-threads', 200, 2)
+
+function mailsScenario(name: string, connections: number, threads = 1): Scenario {
+  const by = threads === 1 ? '' : `, ${threads} threads`
   return {
     name,
-    what: `end to end, mails to a local sink over at most ${connections} connections`,
+    what: `end to end, mails to a local sink over at most ${connections} connections${by}`,
     open: ({ mails: count, nodeFlags, againstPeers }) => {
-      const contenders = [{ name: 'mailonce', run: () => ours(count, connections, nodeFlags) }]
+      const run = () => ours(count, { connections, threads, nodeFlags })
+      const contenders = [{ name: 'mailonce', run }]
       const share = Math.min(peersConnections, connections)
       if (againstPeers) contenders.push({ name: 'nodemailer', run: () => theirs(count, share) })
       const nothing = (): Promise<void> => Promise.resolve()
@@ -45,15 +52,18 @@ async function theirs(count: number, connections: number): Promise<Figures> {
   return Object.fromEntries(compared.map(name => [name, line[name]!]))
 }
 
-async function ours(
-  count: number,
-  connections: number,
-  nodeFlags: readonly string[],
-): Promise<Figures> {
+interface Setting {
+  readonly connections: number
+  readonly threads: number
+  readonly nodeFlags: readonly string[]
+}
+
+async function ours(count: number, { connections, threads, nodeFlags }: Setting): Promise<Figures> {
   await using world = await openBenchWorld()
   await using relay = await CountingSmtpProcess.start()
   await createTopic(world, topicNames.requested)
-  await loadRequests(world, { records: count, duplicatePercent: 0, textBytes: 600 })
+  const all = count + warmUp
+  await loadRequests(world, { records: all, duplicatePercent: 0, textBytes: 600 })
   await using processor = new ProcessorProcess(
     [
       `--kafka=${world.kafka}`,
@@ -61,28 +71,30 @@ async function ours(
       `--smtp=${relay.url}`,
       `--state-dir=${world.directory}/state`,
       `--smtp-connections=${connections}`,
+      `--threads=${threads}`,
     ],
     nodeFlags,
   )
   await processor.ready
-  const before = processor.cpuSeconds()
-  const accepted = async () => (await relay.counts()).accepted
-  while ((await accepted()) < count) await new Promise(resolve => setTimeout(resolve, 100))
-  const cpuSeconds = processor.cpuSeconds() - before
-  const deliveries = await relay.deliveries()
-  const times = deliveries.map(each => each.atMs)
-  const seconds = (Math.max(...sample(times)) - Math.min(...sample(times))) / 1000
+  const reached = async (least: number) => {
+    for (;;) {
+      const { accepted } = await relay.counts()
+      if (accepted >= least) return { accepted, cpuSeconds: processor.cpuSeconds() }
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+  const warm = await reached(warmUp)
+  const end = await reached(all)
+  const counted = all - warm.accepted
+  // They come in order.
+  const times = (await relay.deliveries()).map(each => each.atMs)
+  const seconds = (times.at(-1)! - times[warm.accepted - 1]!) / 1000
   const commits = await processor.metric('mailonce_commit_duration_ms_count')
   const commitMs = await processor.metric('mailonce_commit_duration_ms_sum')
   return {
-    mailsPerSecond: count / seconds,
-    cpuMicrosPerMail: (cpuSeconds / count) * 1e6,
-    mailsPerCommit: count / commits,
+    mailsPerSecond: counted / seconds,
+    cpuMicrosPerMail: ((end.cpuSeconds - warm.cpuSeconds) / counted) * 1e6,
+    mailsPerCommit: all / commits,
     commitMs: commitMs / commits,
   }
-}
-
-/** First and last are enough: they come in order. */
-function sample(times: readonly number[]): number[] {
-  return [times[0]!, times.at(-1)!]
 }

@@ -9,7 +9,7 @@ import { dedupStage, dedupStageThreads } from './dedup-stage.ts'
 import { handOver } from './hand-over.ts'
 import { largeMails } from './large-mails.ts'
 import { latency, latencyQuiet } from './latency.ts'
-import { mails, mailsFewConnections } from './mails.ts'
+import { mails, mailsFewConnections, mailsThreads } from './mails.ts'
 import { whyNoPeers } from './peers.ts'
 import { priority } from './priority.ts'
 import { report } from './report.ts'
@@ -27,6 +27,7 @@ const scenarios: readonly Scenario[] = [
   dedupLatency,
   mails,
   mailsFewConnections,
+  mailsThreads,
   latency,
   latencyQuiet,
   timers,

@@ -32,6 +32,7 @@ const honoured = (): unknown[] => world.logged.map(({ fields }) => fields['honou
 test.each([
   { stage: 'queued', bring: () => world.accept({ identity: 'r-1' }) },
   {
+    request: undefined,
     stage: 'preparing',
     bring: async () => {
       await world.accept({ identity: 'r-1' })
