@@ -29,6 +29,7 @@ export function postpone(
   { nowMs, chance }: Moment,
   policy: RetryPolicy,
 ): Delivery {
+  if (replies.length === 0) return withRetries(delivery, delivery.targets)
   const byTarget = new Map(replies.map(each => [each.target, each]))
   const leftMs = Math.max(0, (delivery.firstTryMs ?? nowMs) + horizonMs(policy) - nowMs)
   const targets = delivery.targets.map(each => {
@@ -47,8 +48,15 @@ export function postpone(
       dueMs,
     }
   })
-  const retries = targets.reduce((most, each) => Math.max(most, each.retries ?? 0), 0)
-  return { ...delivery, targets, retries }
+  return withRetries(delivery, targets)
+}
+
+/** What an older release knows of retries is the most that any of them has used up. */
+function withRetries(delivery: Delivery, targets: readonly TargetState[]): Delivery {
+  let retries = 0
+  for (const each of targets) retries = Math.max(retries, each.retries ?? 0)
+  const isSame = retries === delivery.retries && targets === delivery.targets
+  return isSame ? delivery : { ...delivery, targets, retries }
 }
 
 function ranOut(target: string, reply: string): TargetState {

@@ -118,7 +118,9 @@ function placeOf({ topic, partition, offset }: EffectOrigin): EffectOrigin {
 }
 
 export function pendingTargets({ targets }: Delivery): string[] {
-  return targets.flatMap(({ target, status }) => (status === 'pending' ? [target] : []))
+  const pending: string[] = []
+  for (const { target, status } of targets) if (status === 'pending') pending.push(target)
+  return pending
 }
 
 /** When the next pending target's turn comes, wall clock, milliseconds: -Infinity when it has come; Infinity when nobody is pending. */
@@ -151,9 +153,12 @@ export function markTargets(
   status: TargetState['status'],
 ): readonly TargetState[] {
   if (replies.length === 0) return targets
-  const byTarget = new Map(replies.map(each => [each.target, each.reply]))
+  const [only] = replies
+  const byTarget =
+    replies.length === 1 ? undefined : new Map(replies.map(each => [each.target, each.reply]))
   return targets.map(each => {
-    const reply = byTarget.get(each.target)
+    const isOnly = byTarget === undefined && only?.target === each.target
+    const reply = isOnly ? only.reply : byTarget?.get(each.target)
     if (reply === undefined || isSettled(each.status)) return each
     const { target, retries = 0 } = each
     return isSettled(status) ? { target, status, reply } : { target, status, reply, retries }

@@ -10,6 +10,7 @@ const marginMs = 10_000
  * deliver it twice. It is repeated as it was, to the same targets alone, and before anybody else of the request is served.
  */
 export function repetitionOf({ doubts, targets }: Delivery): Doubt | undefined {
+  if (doubts.length === 0) return undefined
   const isPending = (target: string): boolean =>
     targets.some(each => each.target === target && each.status === 'pending')
   return doubts.find(

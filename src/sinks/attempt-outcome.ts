@@ -24,6 +24,13 @@ export interface RecipientReplies extends TargetLists {
   readonly tooMany: boolean
 }
 
+const noReplies: RecipientReplies = Object.freeze({
+  refused: [],
+  deferred: [],
+  aboutRelay: null,
+  tooMany: false,
+})
+
 /**
  * The replies to RCPT, for the targets that stand behind each envelope address. `acceptedCount` recipients were accepted beside them: where
  * it is 0 a transaction of one would be too large as well, so "too many" is no more than "not now".
@@ -34,6 +41,7 @@ export function settledByRecipients(
   table: ReplyTable,
   acceptedCount: number,
 ): RecipientReplies {
+  if (rejected.length === 0) return noReplies
   const read = rejected.map(({ recipient, reply, isTheReason = false }) => {
     const said = table.classOf('rcpt', reply)
     const isLater = isTheReason || (said === 'too-many-recipients' && acceptedCount === 0)

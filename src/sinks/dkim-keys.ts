@@ -21,6 +21,7 @@ export class DkimKeys {
    * the oldest.
    */
   signersOf(from: string, firstSeenMs: number): readonly DkimKey[] {
+    if (this.#byDomain.size === 0) return []
     const keys = this.#keysFor(asciiDomain(splitAddress(from).domain).toLowerCase())
     return (['rsa-sha256', 'ed25519-sha256'] as const).flatMap(algorithm => {
       const key = keyAt(keys, algorithm, firstSeenMs)

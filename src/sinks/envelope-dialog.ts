@@ -111,7 +111,6 @@ export class EnvelopeDialog {
   }
 
   #data(raw: string): 'wait' | 'go' | DialogFailure {
-    const reply = parseReply(raw)
     const isGoAhead = raw.startsWith('3')
     if (this.#mailReply !== null) {
       // Who refuses the sender and takes a body all the same is not trusted with an empty one either.
@@ -125,7 +124,7 @@ export class EnvelopeDialog {
       return 'wait'
     }
     if (/^354(?=[ -]|$)/.test(raw)) return 'go'
-    if (!isGoAhead && !raw.startsWith('2')) return failure('data', reply, 'reset')
+    if (!isGoAhead && !raw.startsWith('2')) return failure('data', parseReply(raw), 'reset')
     // A 250 says that replies are one behind, and so would be the one to the dot.
     const reason = `DATA was answered by ${oneLine(raw)}`
     return { at: 'data', reply: null, reason, reuse: 'drop' }

@@ -15,12 +15,14 @@ export function asciiDomain(domain: string): string {
 
 /** A local part beyond ASCII has no other spelling, so its relay must offer SMTPUTF8 (RFC 6531). */
 export function needsSmtpUtf8(address: string): boolean {
+  if (!beyondAscii.test(address)) return false
   const { local, domain } = splitAddress(address)
   return beyondAscii.test(local) || beyondAscii.test(asciiDomain(domain))
 }
 
 /** The address as it stands in MAIL and RCPT: an international domain is written in ASCII unless the whole address needs SMTPUTF8. */
 export function envelopeAddress(address: string): string {
+  if (!beyondAscii.test(address)) return address
   const { local, domain } = splitAddress(address)
   return beyondAscii.test(local) ? address : `${local}@${asciiDomain(domain)}`
 }

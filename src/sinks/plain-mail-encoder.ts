@@ -42,9 +42,9 @@ export function plainMail(request: MailRequest, identity: MailIdentity): Buffer 
     `Date: ${identity.date.toUTCString().replace('GMT', '+0000')}\r\n`
   if (other === undefined) {
     text += `Content-Transfer-Encoding: ${only.encoding}\r\nMIME-Version: 1.0\r\nContent-Type: text/${only.type}; charset=utf-8\r\n\r\n`
-    const body = bodyOf(only)
-    text += body
-    if (!body.endsWith('\n')) text += '\r\n'
+    text += bodyOf(only)
+    // Of its encoding too the last character is the last, and nothing else is a line end.
+    if (only.encoding === 'base64' || !only.content.endsWith('\n')) text += '\r\n'
   } else {
     const boundary = `--_NmP-${identity.boundary}-Part_1`
     text += `MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n`

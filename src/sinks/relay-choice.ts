@@ -11,11 +11,12 @@ export function takeTag(request: MailRequest): {
   readonly tag: string | null
   readonly request: MailRequest
 } {
+  if (!Object.keys(request.headers).some(name => tagHeader.test(name)))
+    return { tag: null, request }
   const headers = Object.entries(request.headers)
-  const found = headers.find(([name]) => tagHeader.test(name))
-  if (found === undefined) return { tag: null, request }
+  const [, tag = ''] = headers.find(([name]) => tagHeader.test(name)) ?? []
   const rest = Object.fromEntries(headers.filter(([name]) => !tagHeader.test(name)))
-  return { tag: found[1].trim(), request: { ...request, headers: rest } }
+  return { tag: tag.trim(), request: { ...request, headers: rest } }
 }
 
 export function takesAll({ senderDomains, tags }: Pick<Relay, 'senderDomains' | 'tags'>): boolean {
@@ -28,6 +29,7 @@ export function candidatesFor(
   tag: string | null,
   from: string,
 ): readonly Relay[] {
+  if (relays.length === 1 && takesAll(relays[0]!)) return relays
   const tagged = tag === null ? [] : relays.filter(({ tags }) => tags.has(tag))
   if (tagged.length > 0) return tagged
   const domain = asciiDomain(splitAddress(from).domain).toLowerCase()

@@ -58,10 +58,11 @@ export class RelayRouter implements Sink<MailRequest> {
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
     const { tag, request } = takeTag(attempt.request)
+    const untagged = tag === null ? attempt : { ...attempt, request }
     const relays = this.#relaysFor(attempt, tag)
     let failure: FailedAttempt | undefined
     for (const { name } of relays) {
-      const result = await this.#laneOf(name).prepare({ ...attempt, request }, signal)
+      const result = await this.#laneOf(name).prepare(untagged, signal)
       // One that is full is worth waiting for: else the weights would not hold under load.
       if (result === 'full') return { ...this.#nobody(attempt), noRoomAt: name }
       if (result === 'closed') continue

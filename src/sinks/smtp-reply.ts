@@ -23,6 +23,10 @@ const kinds: Readonly<Record<string, ReplyKind>> = { 2: 'done', 4: 'deferred', 5
 /** What most replies are: nothing of it would be replaced. */
 const plainLine = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/
 
+/** What most replies are: one line, of which nothing would be replaced. */
+const shortReply =
+  /^([2-5]\d\d) (?:([245]\.\d{1,3}\.\d{1,3}) )?((?![245]\.\d{1,3}\.\d{1,3}(?: |$))[\x21-\x7e]+(?: [\x21-\x7e]+)*)$/
+
 /** Text from outside in one line of at most 512 characters without control or format characters: it goes to logs, topics and terminals. */
 export function oneLine(text: string, lengthMax = lineLengthMax): string {
   if (text.length <= lengthMax && plainLine.test(text)) return text
@@ -35,6 +39,12 @@ export function oneLine(text: string, lengthMax = lineLengthMax): string {
  * a code that is not three digits, is garbage, and after the final dot garbage is no answer.
  */
 export function parseReply(raw: string): SmtpReply {
+  const short = shortReply.exec(raw)
+  if (short !== null && raw.length <= lineLengthMax) {
+    const [, code = '', enhanced = '', text = ''] = short
+    const kind = kinds[code.charAt(0)] ?? 'garbage'
+    return { kind, closing: code === '421', code, enhanced, text, line: raw }
+  }
   const lines = raw.split(/\r?\n/)
   const code = /^[2-5]\d\d(?=[ -]|$)/.exec(raw)?.[0]
   const agreed =
