@@ -1,7 +1,8 @@
-import { Connection, ConnectionStatuses, type ConnectionOptions } from '@platformatic/kafka'
+import type { Connection } from '@platformatic/kafka'
 import { StreamsError, describeError } from '../errors.ts'
 import { errorNamesOf, handlingOf } from './classify.ts'
 import type { BrokerAddress, ResolvedKafkaOptions } from './options.ts'
+import { WireConnection } from './wire-connection.ts'
 
 /**
  * One connection to each broker, for one purpose. A broker answers the requests of a connection one after the other,
@@ -9,19 +10,14 @@ import type { BrokerAddress, ResolvedKafkaOptions } from './options.ts'
  * own.
  */
 export class BrokerConnections implements AsyncDisposable {
-  readonly #clientId: string
-  readonly #connectionOptions: ConnectionOptions
-  readonly #connections = new Map<string, Promise<Connection>>()
+  readonly #options: ResolvedKafkaOptions
+  readonly #requestTimeoutMs: number
+  readonly #connections = new Map<string, Promise<WireConnection>>()
   #closed = false
 
   constructor(options: ResolvedKafkaOptions, requestTimeoutMs: number) {
-    this.#clientId = options.clientId
-    this.#connectionOptions = {
-      connectTimeout: options.connectTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      ...(options.tls && { tls: options.tls }),
-      ...(options.sasl && { sasl: { ...options.sasl } }),
-    }
+    this.#options = options
+    this.#requestTimeoutMs = requestTimeoutMs
   }
 
   /** An open connection. BROKER_UNAVAILABLE (nothing was sent), AUTHORIZATION_FAILED, CLOSED. */
@@ -29,30 +25,24 @@ export class BrokerConnections implements AsyncDisposable {
     if (this.#closed) throw new StreamsError('CLOSED', 'the client is closed')
     const key = `${broker.host}:${broker.port}`
     const known = this.#connections.get(key)
-    if (known !== undefined && (await isUsable(await known))) return known
+    if (known !== undefined && (await known).isOpen) return asConnection(await known)
     // While we looked, another caller may have begun to open the next one.
     if (this.#connections.get(key) === known) this.#connections.delete(key)
     const opening = this.#connections.get(key) ?? this.#connect(key, broker)
     this.#connections.set(key, opening)
-    return opening
+    return asConnection(await opening)
   }
 
-  async #connect(key: string, { host, port }: BrokerAddress): Promise<Connection> {
-    const connection = new Connection(this.#clientId, this.#connectionOptions)
-    // An error event nobody listens to would end the process; every request learns of it by itself.
-    connection.on('error', () => undefined)
+  async #connect(key: string, broker: BrokerAddress): Promise<WireConnection> {
+    let connection: WireConnection
     try {
-      // Errors of a connection attempt that resolves by callback would be lost as a rejected promise of its own.
-      await new Promise<void>((resolve, reject) => {
-        void connection.connect(host, port, error => (error ? reject(error) : resolve()))
-      })
+      connection = await WireConnection.open(broker, this.#options, this.#requestTimeoutMs)
     } catch (error) {
       this.#connections.delete(key)
-      connection.socket?.destroy()
       throw connectionError(key, error)
     }
     if (!this.#closed) return connection
-    await connection.close()
+    connection.destroy()
     throw new StreamsError('CLOSED', 'the client is closed')
   }
 
@@ -64,7 +54,7 @@ export class BrokerConnections implements AsyncDisposable {
       open.map(async each => {
         const connection = await each.catch(() => undefined)
         // Whoever closes wants no answers any more: a fetch that is under way ends at once.
-        connection?.socket?.destroy()
+        connection?.destroy()
       }),
     )
   }
@@ -74,11 +64,9 @@ export class BrokerConnections implements AsyncDisposable {
   }
 }
 
-/** A session of SASL that is being renewed (KIP-368) takes no requests for a moment. */
-async function isUsable(connection: Connection): Promise<boolean> {
-  if (connection.status === ConnectionStatuses.REAUTHENTICATING)
-    await connection.ready().catch(() => undefined)
-  return connection.isConnected()
+/** The library's requests ask a connection for its `send`, and for nothing else. */
+function asConnection(connection: WireConnection): Connection {
+  return connection as unknown as Connection
 }
 
 /** Only a broker's own word is a refusal: a connection that breaks during the handshake is one that is not there. */

@@ -1,4 +1,4 @@
-import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka'
+import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka'
 import { StreamsError } from '../errors.ts'
 import {
   partitionKey,
@@ -15,6 +15,7 @@ import {
   logAppendTimeFlag,
   transactionalFlag,
 } from './record-batch-format.ts'
+import { crc32c } from './crc32c.ts'
 import { ByteReader, readInt64 } from './varint.ts'
 
 /** A transaction that the broker says was aborted: its producer and its first offset in the partition. */

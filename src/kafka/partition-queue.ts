@@ -45,7 +45,7 @@ export class PartitionQueue {
   acknowledge(baseOffset: number): number {
     const acknowledged = this.#batches.shift()!
     const { count } = acknowledged
-    // The requests that carried it had copies: a late one of them can say nothing else.
+    // A request settles when nothing more of it is written: none that carried it can say anything else now.
     acknowledged.release()
     this.#firstOffset ??= baseOffset
     this.#lastOffset = baseOffset + count - 1

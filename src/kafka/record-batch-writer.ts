@@ -1,4 +1,4 @@
-import { crc32c } from '@platformatic/kafka'
+import { crc32c } from './crc32c.ts'
 import type { ProducedRecord } from '../runtime/ports.ts'
 import { batchLayout, batchPrefixBytes, transactionalFlag } from './record-batch-format.ts'
 import type { SpareBuffers } from './spare-buffers.ts'

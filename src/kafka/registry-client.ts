@@ -5,9 +5,9 @@ import type { Clock } from '../clock.ts'
 import { StreamsError } from '../errors.ts'
 
 /**
- * The registry client of `@kafkajs/confluent-schema-registry`, for what it can say: registering a schema, and the id
- * of one that is registered. Its errors drop the registry's error code, which alone tells an unknown schema from a
- * registry that is not up; whoever needs that asks with `RegistryHttp`.
+ * The registry client of `@kafkajs/confluent-schema-registry`, for what it can say: registering a schema. Its errors drop
+ * the registry's error code, which alone tells an unknown schema from a registry that is not up; whoever needs that asks
+ * with `RegistryHttp`.
  */
 export class RegistryClient {
   readonly #registry: SchemaRegistry
@@ -39,13 +39,6 @@ export class RegistryClient {
       this.#registry.register({ type: SchemaType.AVRO, schema }, { subject, compatibility }),
     )
     return id
-  }
-
-  /** Rejects when the registry does not say an id, for whatever reason. */
-  idOf(subject: string, schema: string): Promise<number> {
-    return this.#inTime(
-      this.#registry.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema }),
-    )
   }
 
   /** The package waits for ever for a registry that accepts and says nothing. */

@@ -1,6 +1,5 @@
 import { sleep, type Clock } from '../clock.ts'
 import { describeError, StreamsError } from '../errors.ts'
-import { RegistryClient, statusOf } from './registry-client.ts'
 import {
   RegistryHttp,
   registryErrorCode,
@@ -41,18 +40,13 @@ export interface SchemaCheck {
 /** A Confluent-compatible schema registry, remembered on disk. Every call may throw REGISTRY_UNAVAILABLE. */
 export class SchemaRegistry {
   readonly #http: RegistryHttp
-  readonly #client: RegistryClient
+  readonly #timeoutMs: number
   readonly #clock: Clock
   readonly #cache: SchemaCache
 
-  private constructor(
-    http: RegistryHttp,
-    client: RegistryClient,
-    clock: Clock,
-    cache: SchemaCache,
-  ) {
+  private constructor(http: RegistryHttp, timeoutMs: number, clock: Clock, cache: SchemaCache) {
     this.#http = http
-    this.#client = client
+    this.#timeoutMs = timeoutMs
     this.#clock = clock
     this.#cache = cache
   }
@@ -61,12 +55,8 @@ export class SchemaRegistry {
   static async open(options: SchemaRegistryOptions): Promise<SchemaRegistry> {
     const timeoutMs = options.timeoutMs ?? 5000
     const http = new RegistryHttp(options.url, options.clock, timeoutMs)
-    return new SchemaRegistry(
-      http,
-      new RegistryClient(http.url, http.credentials, options.clock, timeoutMs),
-      options.clock,
-      await SchemaCache.open(options.cacheFile, http.url),
-    )
+    const cache = await SchemaCache.open(options.cacheFile, http.url)
+    return new SchemaRegistry(http, timeoutMs, options.clock, cache)
   }
 
   get clock(): Clock {
@@ -156,8 +146,12 @@ export class SchemaRegistry {
   }
 
   async #register(subject: string, schemaText: string): Promise<number> {
+    // The package takes 16 MB with all that it brings along, and a processor whose schemas are registered never needs it.
+    const { RegistryClient, statusOf } = await import('./registry-client.ts')
+    const { url, credentials } = this.#http
+    const client = new RegistryClient(url, credentials, this.#clock, this.#timeoutMs)
     try {
-      return await this.#client.register(subject, schemaText)
+      return await client.register(subject, schemaText)
     } catch (cause) {
       const refused = [409, 422].includes(statusOf(cause) ?? 0)
       const code = refused ? 'SCHEMA_INCOMPATIBLE' : 'REGISTRY_UNAVAILABLE'
@@ -167,8 +161,6 @@ export class SchemaRegistry {
   }
 
   async #lookUp(subject: string, schemaText: string): Promise<number | undefined> {
-    const id = await this.#client.idOf(subject, schemaText).catch(() => undefined)
-    if (id !== undefined) return id
     const answer = await this.#http.post(`/subjects/${encodeURIComponent(subject)}`, {
       schema: schemaText,
     })

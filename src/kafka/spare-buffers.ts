@@ -1,4 +1,6 @@
-const smallestBytes = 4 * 1024
+const smallestBytes = 16 * 1024
+/** Each size is so many times the one below: all batches of a cycle grow together, and what they grow out of is kept as well. */
+const growth = 4
 /** A batch of records is smaller than this, but for one of a single large record, whose buffer is not kept. */
 const largestBytes = 1024 * 1024
 /** For the batches of two cycles of a busy worker. */
@@ -9,7 +11,7 @@ const keptBytesMax = 32 * 1024 * 1024
  * old by the collector, which goes through everything when there is much of that.
  */
 export class SpareBuffers {
-  /** By size: powers of two, from the smallest. */
+  /** By size: 16 and 64 and 256 KiB and 1 MiB. */
   readonly #bySize = new Map<number, Buffer[]>()
   #keptBytes = 0
 
@@ -35,6 +37,6 @@ export class SpareBuffers {
 function sizeFor(bytes: number): number {
   if (bytes > largestBytes) return bytes
   let size = smallestBytes
-  while (size < bytes) size *= 2
+  while (size < bytes) size *= growth
   return size
 }

@@ -163,7 +163,7 @@ function parseFetchResponse(
   _version: number,
   reader: Reader,
 ): FetchResponse {
-  // The socket's pieces become one buffer, once: reading over many pieces searches for its place at every field.
+  // The connection read it into one buffer: so this is a view of it.
   const bytes = new ByteReader(reader.buffer.slice(reader.position))
   bytes.skip(4)
   const errorCode = bytes.int16()

@@ -24,6 +24,8 @@ export async function startSecured(): Promise<DevEnvironment> {
       ],
       properties: () => ({
         'sasl.enabled.mechanisms': 'SCRAM-SHA-512,PLAIN',
+        // Whoever does not renew its session in time is cut off (KIP-368).
+        'connections.max.reauth.ms': '1000',
         'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': login(
           'scram.ScramLoginModule',
           '',
