@@ -1,3 +1,4 @@
+import { keyOfRow } from '../state/store-key.ts'
 import type { StoreWrite } from '../state/store.ts'
 import type { GatheredRecords, Header } from './ports.ts'
 import type { TaskStore } from './task-store.ts'
@@ -12,13 +13,15 @@ export function gatherChangelog(
   writes: readonly StoreWrite[],
   timestampMs: number,
 ): void {
-  for (const { key, value } of writes)
+  for (let index = 0; index < writes.length; index += 1) {
+    const { key, value, row } = writes[index]!
     gathered.add({
       topic,
       partition,
-      key: Buffer.from(key),
+      key: row === undefined ? Buffer.from(key) : keyOfRow(row),
       value,
       headers: noHeaders,
       timestampMs,
     })
+  }
 }

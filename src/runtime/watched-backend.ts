@@ -18,6 +18,10 @@ export class WatchedBackend implements StoreBackend {
     return this.#isCorrupted
   }
 
+  mayHave(hash: number): boolean {
+    return this.#inner.mayHave?.(hash) ?? true
+  }
+
   getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
     return this.#watch(this.#inner.getMany(keys))
   }

@@ -1,4 +1,5 @@
 import { KeyFilter } from './key-filter.ts'
+import { hashOfKey } from './key-hash.ts'
 import { checkKey } from './store-key.ts'
 import type { ChangelogPosition, StoreBackend, StoreWrite } from './store.ts'
 
@@ -58,6 +59,10 @@ export class FilteredBackend implements StoreBackend {
     return new FilteredBackend(inner, isEmpty ? new KeyFilter() : undefined, limits)
   }
 
+  mayHave(hash: number): boolean {
+    return this.#closed || this.#filter === undefined || this.#filter.mayHave(hash)
+  }
+
   async getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
     const filter = this.#filter
     if (filter === undefined || this.#closed) return this.#inner.getMany(keys)
@@ -68,7 +73,7 @@ export class FilteredBackend implements StoreBackend {
       const key = keys[place]!
       checkKey(key)
       values.push(undefined)
-      if (!filter.mayHave(key)) continue
+      if (!filter.mayHave(hashOfKey(key))) continue
       asked.push(key)
       places.push(place)
     }
@@ -80,12 +85,15 @@ export class FilteredBackend implements StoreBackend {
 
   async apply(writes: readonly StoreWrite[], position: ChangelogPosition): Promise<void> {
     this.#beginIfDue()
-    for (const { key, value } of writes)
-      if (value === null) this.#forgotten += 1
-      else {
-        this.#filter?.add(key)
-        this.#making?.filter.add(key)
+    for (let index = 0; index < writes.length; index += 1) {
+      const { key, value, hash = hashOfKey(key) } = writes[index]!
+      if (value === null) {
+        this.#forgotten += 1
+        continue
       }
+      this.#filter?.add(hash)
+      this.#making?.filter.add(hash)
+    }
     this.#applying += 1
     try {
       await this.#inner.apply(writes, position)
@@ -143,7 +151,7 @@ export class FilteredBackend implements StoreBackend {
   async #lookThroughMore(making: Making): Promise<void> {
     const { entriesPerStep } = this.#limits
     const entries = await this.#inner.scan('', making.cursor, entriesPerStep)
-    for (const [key] of entries) making.filter.add(key)
+    for (const [key] of entries) making.filter.add(hashOfKey(key))
     const last = entries.at(-1)
     // A page of large values is a short one; only one with nothing is the end.
     if (last !== undefined) {

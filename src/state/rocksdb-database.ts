@@ -10,12 +10,6 @@ export interface KeyRange {
   readonly lt: Buffer
 }
 
-/** A null value deletes. */
-export interface KeyValueWrite {
-  readonly key: Buffer
-  readonly value: Buffer | null
-}
-
 export interface RocksdbOptions {
   /** Bytes of writes that are gathered in memory before they become a file; at most twice that is held. @default 8 MiB */
   readonly writeBufferBytes?: number
@@ -72,13 +66,17 @@ export class RocksdbDatabase implements AsyncDisposable {
     })
   }
 
-  /** All or nothing, also when the process dies in it; the log is not flushed, so a machine that dies may lose the last ones, whole. */
-  write(writes: readonly KeyValueWrite[]): Promise<void> {
+  /**
+   * Each key with the value in its place, null deletes. All or nothing, also when the process dies in it; the log is not flushed, so a
+   * machine that dies may lose the last ones, whole.
+   */
+  write(keys: readonly Buffer[], values: readonly (Buffer | null)[]): Promise<void> {
     return this.#do('write', async database => {
-      const batch = database.write({ capacity: writes.length, autoDestroy: true })
-      for (const { key, value } of writes) {
-        if (value === null) batch.tryDelete(key)
-        else batch.tryPut(key, value)
+      const batch = database.write({ capacity: keys.length, autoDestroy: true })
+      for (let index = 0; index < keys.length; index += 1) {
+        const value = values[index]!
+        if (value === null) batch.tryDelete(keys[index]!)
+        else batch.tryPut(keys[index]!, value)
       }
       await batch.flush()
     })

@@ -3,14 +3,9 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { StreamsError } from '../errors.ts'
-import {
-  type KeyRange,
-  type KeyValueWrite,
-  RocksdbDatabase,
-  type RocksdbOptions,
-} from './rocksdb-database.ts'
+import { type KeyRange, RocksdbDatabase, type RocksdbOptions } from './rocksdb-database.ts'
 import { rocksdbError } from './rocksdb-error.ts'
-import { checkKey } from './store-key.ts'
+import { checkKey, entryMark, rowOfKey } from './store-key.ts'
 import {
   type ChangelogPosition,
   scanBytesMax,
@@ -18,8 +13,6 @@ import {
   type StoreWrite,
 } from './store.ts'
 
-/** The first byte of a row says what it is, so that no key of an entry can be taken for one of ours. */
-const entryMark = '\u0001'
 const positionRow = Buffer.from('\0position')
 const firstEntryRow = Buffer.from(entryMark)
 const afterEntriesRow = successorOf(firstEntryRow)
@@ -64,9 +57,16 @@ export class RocksdbStoreBackend implements StoreBackend {
   }
 
   async apply(writes: readonly StoreWrite[], position: ChangelogPosition): Promise<void> {
-    const rows: KeyValueWrite[] = writes.map(({ key, value }) => ({ key: rowOf(key), value }))
-    rows.push({ key: positionRow, value: encodePosition(position) })
-    await this.#database.write(rows)
+    const rows: Buffer[] = []
+    const values: (Buffer | null)[] = []
+    for (let index = 0; index < writes.length; index += 1) {
+      const { key, value, row = rowOf(key) } = writes[index]!
+      rows.push(row)
+      values.push(value)
+    }
+    rows.push(positionRow)
+    values.push(encodePosition(position))
+    await this.#database.write(rows, values)
   }
 
   async position(): Promise<ChangelogPosition | undefined> {
@@ -140,7 +140,7 @@ async function checkRows(database: RocksdbDatabase): Promise<void> {
 
 function rowOf(key: string): Buffer {
   checkKey(key)
-  return Buffer.from(`${entryMark}${key}`)
+  return rowOfKey(key)
 }
 
 function rangeOf(prefix: string, afterKey: string): KeyRange {

@@ -160,7 +160,7 @@ class DiskStateDirectory implements StateDirectory {
     const [known] = await instance.getMany([key])
     if (known) return known.toString('utf8')
     const text = make()
-    await instance.write([{ key, value: Buffer.from(text) }])
+    await instance.write([key], [Buffer.from(text)])
     await instance.flush()
     return text
   }

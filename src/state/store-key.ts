@@ -11,6 +11,19 @@ export function checkKey(key: string): void {
   assert(key.isWellFormed(), 'a store key is well-formed Unicode')
 }
 
+/** The first byte of a row says what it is, so that no key of an entry can be taken for a row of another kind. */
+export const entryMark = '\u0001'
+
+/** A key that has been checked, as it lies on disk: its mark and its UTF-8 bytes. */
+export function rowOfKey(key: string): Buffer {
+  return Buffer.from(entryMark + key)
+}
+
+/** The bytes of the key itself, which are the row's. */
+export function keyOfRow(row: Buffer): Buffer {
+  return row.subarray(entryMark.length)
+}
+
 /** Compares two well-formed texts as their UTF-8 bytes would compare. */
 export function compareUtf8(left: string, right: string): number {
   const length = Math.min(left.length, right.length)

@@ -50,6 +50,9 @@ export const scanBytesMax = 8 * 1024 * 1024
 export interface StoreWrite {
   readonly key: string
   readonly value: Buffer | null
+  /** `hashOfKey` of the key and `rowOfKey`, where they have been made already. */
+  readonly hash?: number
+  readonly row?: Buffer
 }
 
 /** Up to where the changelog is on this disk, and of which incarnation of the topic. */
@@ -67,6 +70,8 @@ export interface ChangelogPosition {
  * Keys are ordered by their UTF-8 bytes.
  */
 export interface StoreBackend extends AsyncDisposable {
+  /** False only for a key, given by its `hashOfKey`, that is certainly not there now: nobody need ask for it. */
+  mayHave?(hash: number): boolean
   /** In the order of the keys; undefined for what is not there. Batch first: one call for many keys. */
   getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]>
   /** All or nothing, also when the process dies in it. Later writes of the same key win. */

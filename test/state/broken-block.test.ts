@@ -17,7 +17,8 @@ async function openWithBrokenBlock(): Promise<RocksdbDatabase> {
     Buffer.from(Array.from({ length: 200 }, () => Math.floor(random.next() * 256)))
   const writing = await RocksdbDatabase.open(path)
   await writing.write(
-    Array.from({ length: count }, (_, index) => ({ key: keyOf(index), value: value() })),
+    Array.from({ length: count }, (_, index) => keyOf(index)),
+    Array.from({ length: count }, value),
   )
   await writing.flush()
   await writing.close()

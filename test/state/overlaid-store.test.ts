@@ -290,6 +290,51 @@ describe('the cycle', () => {
     expect([store.isLoaded('a'), store.isLoaded('b')]).toEqual([false, true])
   })
 
+  test('what was written stays while thousands of keys that were only read go', async () => {
+    const { store } = await bench({ a: 'disk' })
+    store.put('both', 'committing')
+    store.put('committing', 'committing')
+    store.freeze()
+    store.put('both', 'active')
+    store.put('active', 'active')
+    for (let round = 0; round < 5; round += 1) {
+      await store.load(Array.from({ length: 1000 }, (_, index) => `read ${round} ${index}`))
+      store.dropLoaded()
+    }
+
+    expect(['both', 'committing', 'active'].map(key => store.get(key))).toEqual([
+      'active',
+      'committing',
+      'active',
+    ])
+    expect(store.isLoaded('read 4 7')).toBe(false)
+    store.put('read 4 7', 'new')
+    store.retire()
+    expect(text(store.freeze())).toEqual([
+      ['both', 'active'],
+      ['active', 'active'],
+      ['read 4 7', 'new'],
+    ])
+  })
+
+  test('a key that is written when its batch is done is the one that is read', async () => {
+    const { store } = await bench()
+    await store.load(['a'])
+    expect(store.get('a')).toBeUndefined()
+    store.freeze()
+    store.retire()
+
+    store.put('a', 'new')
+    await store.load(['b', 'c', 'd'])
+
+    expect([store.get('b'), store.get('c'), store.get('d')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+    expect(store.get('a')).toBe('new')
+  })
+
   test.each(['retire', 'drop', 'dropLoaded'] as const)(
     'a load that was under way during %s keeps nothing of what it read',
     async act => {

@@ -355,7 +355,7 @@ describe('corruption', () => {
     const path = await makeDirectory()
     await fillAndClose(path)
     await using database = await RocksdbDatabase.open(filesOf(path))
-    await database.write([{ key: Buffer.from('\0position'), value: null }])
+    await database.write([Buffer.from('\0position')], [null])
     await database.close()
     const directory = await openIn(path)
 
@@ -371,7 +371,7 @@ describe('corruption', () => {
       const path = await makeDirectory()
       await fillAndClose(path)
       await using database = await RocksdbDatabase.open(filesOf(path))
-      await database.write([{ key: Buffer.from('\0position'), value: Buffer.from(value) }])
+      await database.write([Buffer.from('\0position')], [Buffer.from(value)])
       await database.close()
       const directory = await openIn(path)
 

@@ -100,8 +100,8 @@ export const machineBugs: readonly PlantedBug[] = [
     bug: 'the filter of a store is not told of some of what is written',
     alteration: unaltered,
     plant: () =>
-      replaced(KeyFilter.prototype, 'add', function (add, key) {
-        if (key.length % 2 === 0) add.call(this, key)
+      replaced(KeyFilter.prototype, 'add', function (add, hash) {
+        if (hash % 2 === 0) add.call(this, hash)
       }),
   },
   {
