@@ -8,13 +8,14 @@ import type {
   RecordHeader,
   StreamRecord,
 } from '../topology/topology.ts'
+import { acceptedHeaders } from './accepted-headers.ts'
 import { contentHash } from './content-hash.ts'
 import {
   type DedupEntry,
   horizonAt,
   horizonKey,
   isAnswered,
-  requestedAheadMaxMs,
+  newlySeen,
   type SeenRequest,
   withAnswered,
 } from './dedup-store.ts'
@@ -23,7 +24,6 @@ import { EncodedRequest } from './encoded-request.ts'
 import { failedBeforeSending } from './failed-before-sending.ts'
 import { identityOf } from './identity.ts'
 import {
-  acceptedHeaders,
   type FirstPlace,
   firstPlaceOf,
   isReread,
@@ -55,12 +55,10 @@ export const dedupChildren = Object.freeze({
   duplicates: 'duplicates',
 })
 
-/** One request on its way through the stage. */
+/** A request that is not let through, and what is known of it. */
 interface Arrival {
   readonly record: RequestRecord
   readonly request: EmailRequested
-  /** The request id. */
-  readonly keyBytes: Buffer
   readonly place: FirstPlace
   readonly identity: string
   /** The task's record time, milliseconds. */
@@ -77,12 +75,16 @@ export function dedupProcessor(options: DedupOptions): Processor<RequestRecord, 
   return { process: (record, context) => processRequest(record, context, options) }
 }
 
-/** The keys that a request needs. */
+/** The keys that a request needs, in one list that serves all requests: it is read before the next is asked about. */
 export function dedupPrefetch(
   store: StoreDefinition<DedupEntry>,
 ): (record: StreamRecord) => readonly PrefetchKey[] {
-  const horizon = { store, key: horizonKey }
-  return record => [horizon, { store, key: identityIn((record as RequestRecord).value) }]
+  const own = { store, key: '' }
+  const keys = [{ store, key: horizonKey }, own]
+  return record => {
+    own.key = identityIn((record as RequestRecord).value)
+    return keys
+  }
 }
 
 function processRequest(
@@ -94,38 +96,33 @@ function processRequest(
   const place = firstPlaceOf(record, context.origin)
   const nowMs = Math.max(context.streamTimeMs, place.timestampMs)
   const horizonMs = advanceHorizon(context, options, nowMs)
-  const keyBytes = Buffer.from(request.requestId)
+  const keyBytes = keyBytesOf(record)
   if (partitionForKey(keyBytes, context.partitions) !== context.partition) {
     return reroute(record, keyBytes, place, context)
   }
 
   const identity = identityIn(request)
-  const arrival: Arrival = { record, request, keyBytes, place, identity, nowMs, context }
   const store = context.store(options.store)
   const seen = store.get(identity)
   if (seen?.kind === 'seen' && seen.countedFromMs >= horizonMs) {
     const isAgain = isReread(record, context.origin) || isAnswered(seen, place)
     if (isAgain) return context.count('rereads_suppressed')
-    return answerRepeat(arrival, seen, options)
+    return answerRepeat({ record, request, place, identity, nowMs, context }, seen, options)
   }
 
   if (request.requestedAt < horizonMs || place.timestampMs < horizonMs) {
     const olderMs = Math.min(request.requestedAt, place.timestampMs)
-    return refuse(
-      arrival,
-      'TOO_OLD',
-      `${dateText(olderMs)} lies further back than the dedup window`,
-    )
+    const detail = `${dateText(olderMs)} lies further back than the dedup window`
+    return refuse({ record, request, place, identity, nowMs, context }, 'TOO_OLD', detail)
   }
 
   // It was answered when its identity was known, which has been forgotten since. To take the identity now would mail a repeat.
   if (isReread(record, context.origin)) return context.count('rereads_suppressed')
 
-  const accepted = newlySeen(request, place, contentHashOf(request))
-  store.put(identity, accepted)
+  store.put(identity, newlySeen(request.requestedAt, place, contentHashOf(request)))
   const problems = invalidities(request, place.timestampMs)
-  if (problems.length > 0) return refuse(arrival, 'INVALID', problems.join('; '))
-  accept(arrival)
+  if (problems.length === 0) return accept(record, keyBytes, place, identity, context)
+  refuse({ record, request, place, identity, nowMs, context }, 'INVALID', problems.join('; '))
 }
 
 /**
@@ -166,17 +163,19 @@ function reroute(
   context.forward(passedThrough(record, keyBytes, place, headers), dedupChildren.misplaced)
 }
 
-/** The identity lives from the later of first seen and requestedAt; one too far ahead is INVALID and may not be remembered for years. */
-function newlySeen(request: EmailRequested, place: FirstPlace, hash: string): SeenRequest {
-  const requestedAtMs = Math.min(request.requestedAt, place.timestampMs + requestedAheadMaxMs)
-  return {
-    kind: 'seen',
-    firstSeenMs: place.timestampMs,
-    requestedAtMs: request.requestedAt,
-    countedFromMs: Math.max(place.timestampMs, requestedAtMs),
-    contentHash: hash,
-    answered: [place],
+/** The request id: mostly it is the record's key, as it should be. */
+function keyBytesOf({ value, raw }: RequestRecord): Buffer {
+  const key = raw?.keyBytes ?? null
+  return key !== null && isAsciiOf(value.requestId, key) ? key : Buffer.from(value.requestId)
+}
+
+function isAsciiOf(text: string, bytes: Buffer): boolean {
+  if (text.length !== bytes.length) return false
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index)
+    if (unit !== bytes[index] || unit >= 0x80) return false
   }
+  return true
 }
 
 function contentHashOf(request: EmailRequested): string {
@@ -233,11 +232,15 @@ function refuse(arrival: Arrival, reason: FailureReason, detail: string): void {
   )
 }
 
-function accept({ record, keyBytes, place, identity, context }: Arrival): void {
+function accept(
+  record: RequestRecord,
+  keyBytes: Buffer,
+  place: FirstPlace,
+  identity: string,
+  context: ProcessorContext<DedupOutput>,
+): void {
   context.count('requests_accepted')
-  const trace = traceHeaders(record.headers, () => traceSeed(identity, place))
-  const ours = acceptedHeaders(context.applicationId, place, trace)
-  const headers = withHeaders(record.headers, ours)
+  const headers = acceptedHeaders(context.applicationId, place, identity, record.headers)
   context.forward(passedThrough(record, keyBytes, place, headers), dedupChildren.accepted)
 }
 

@@ -72,8 +72,10 @@ const placeBytes = 4 + 8 + 8
 export const dedupEntrySerde: Serde<DedupEntry> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
-  serialize: (entry: DedupEntry) =>
-    entry.kind === 'seen' ? encodeSeen(entry) : encodeHorizon(entry),
+  serialize: (entry: DedupEntry) => {
+    if (entry instanceof NewlySeen) return entry.bytes
+    return entry.kind === 'seen' ? encodeSeen(entry) : encodeHorizon(entry)
+  },
   deserialize: (bytes: Buffer) => {
     if (bytes[0] === seenTag) return decodeSeen(bytes)
     if (bytes[0] === horizonTag) return horizonAt(bytes.readDoubleBE(1))
@@ -108,6 +110,58 @@ function encodeSeen(entry: SeenRequest): Buffer {
   return bytes
 }
 
+/**
+ * An identity that was seen for the first time, with what its first record says: it lives from the later of first seen and
+ * `requestedAt`; one too far ahead is INVALID and may not be remembered for years.
+ */
+export function newlySeen(
+  requestedAtMs: number,
+  { partition, offset, timestampMs }: FirstPlace,
+  contentHash: string,
+): SeenRequest {
+  const bytes = Buffer.allocUnsafe(seenBytes + placeBytes)
+  const countedMs = Math.min(requestedAtMs, timestampMs + requestedAheadMaxMs)
+  bytes[0] = seenTag
+  bytes.writeDoubleBE(timestampMs, 1)
+  bytes.writeDoubleBE(requestedAtMs, 9)
+  bytes.writeDoubleBE(Math.max(timestampMs, countedMs), 17)
+  bytes.write(contentHash, 25, 'hex')
+  bytes.writeUInt32BE(partition, seenBytes)
+  bytes.writeDoubleBE(offset, seenBytes + 4)
+  bytes.writeDoubleBE(timestampMs, seenBytes + 12)
+  return new NewlySeen(bytes)
+}
+
+/** Nearly every one is stored and never looked at: it is what it is stored as, and decoded when somebody asks. */
+class NewlySeen implements SeenRequest {
+  readonly kind = 'seen'
+  readonly bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  get firstSeenMs(): number {
+    return decodeSeen(this.bytes).firstSeenMs
+  }
+
+  get requestedAtMs(): number {
+    return decodeSeen(this.bytes).requestedAtMs
+  }
+
+  get countedFromMs(): number {
+    return decodeSeen(this.bytes).countedFromMs
+  }
+
+  get contentHash(): string {
+    return decodeSeen(this.bytes).contentHash
+  }
+
+  get answered(): readonly FirstPlace[] {
+    return decodeSeen(this.bytes).answered
+  }
+}
+
 function decodeSeen(bytes: Buffer): SeenRequest {
   const answered: FirstPlace[] = []
   for (let at = seenBytes; at < bytes.length; at += placeBytes) {
@@ -139,8 +193,16 @@ export function isAnswered(seen: SeenRequest, place: FirstPlace): boolean {
 
 /** The entry after the record at this place was answered. */
 export function withAnswered(seen: SeenRequest, place: FirstPlace): SeenRequest {
-  const others = seen.answered.filter(each => each.partition !== place.partition)
-  const before = seen.answered.find(each => each.partition === place.partition)
+  const { kind, firstSeenMs, requestedAtMs, countedFromMs, contentHash, answered } = seen
+  const others = answered.filter(each => each.partition !== place.partition)
+  const before = answered.find(each => each.partition === place.partition)
   const timestampMs = Math.max(place.timestampMs, before?.timestampMs ?? place.timestampMs)
-  return { ...seen, answered: [...others, { ...place, timestampMs }] }
+  return {
+    kind,
+    firstSeenMs,
+    requestedAtMs,
+    countedFromMs,
+    contentHash,
+    answered: [...others, { ...place, timestampMs }],
+  }
 }

@@ -47,7 +47,8 @@ function sharedHeader(key: string): (value: string | number) => RecordHeader {
   }
 }
 
-const applicationIdHeader = sharedHeader(headerNames.applicationId)
+/** Whose a request is. */
+export const applicationIdHeader = sharedHeader(headerNames.applicationId)
 const originPartitionHeader = sharedHeader(headerNames.originPartition)
 const originTimestampHeader = sharedHeader(headerNames.originTimestamp)
 
@@ -66,7 +67,9 @@ function originOffsetHeader(offset: number): RecordHeader {
 const originTopicHeader = textHeader(headerNames.originTopic, topicNames.requested)
 
 /** What a request carries so that whoever reads it can decide as if it had been read where it first stood. */
-export function originHeaders(place: FirstPlace): RecordHeader[] {
+export function originHeaders(
+  place: FirstPlace,
+): [topic: RecordHeader, partition: RecordHeader, offset: RecordHeader, timestamp: RecordHeader] {
   return [
     originTopicHeader,
     originPartitionHeader(place.partition),
@@ -88,24 +91,6 @@ export function isReread(record: StreamRecord, origin: RecordOrigin | undefined)
   // In the topic of the business systems a header of that name is a producer's.
   if (origin === undefined || origin.topic === topicNames.requested) return false
   return numberInHeader(record.headers, headerNames.originReread) === 1
-}
-
-/** What an accepted request carries besides its producer's headers: whose it is, where it first stood, and its trace, which is never empty. */
-export function acceptedHeaders(
-  applicationId: string,
-  place: FirstPlace,
-  trace: readonly RecordHeader[],
-): RecordHeader[] {
-  const headers = [
-    applicationIdHeader(applicationId),
-    originTopicHeader,
-    originPartitionHeader(place.partition),
-    originOffsetHeader(place.offset),
-    originTimestampHeader(place.timestampMs),
-    trace[0]!,
-  ]
-  for (let index = 1; index < trace.length; index += 1) headers.push(trace[index]!)
-  return headers
 }
 
 /**

@@ -10,14 +10,16 @@ const traceparentPattern =
  * that is produced again differs.
  */
 export function traceHeaders(headers: readonly RecordHeader[], seed: () => string): RecordHeader[] {
+  return ownTrace(headers) ?? [newTrace(seed())]
+}
+
+/** The headers of a trace that came with the request; undefined when none did. */
+export function ownTrace(headers: readonly RecordHeader[]): RecordHeader[] | undefined {
+  if (headers.length === 0) return undefined
   const traceparent = headers.find(each => each.key === headerNames.traceparent)
-  if (
-    traceparent !== undefined &&
-    traceparentPattern.test(traceparent.value?.toString('latin1') ?? '')
-  ) {
-    return headers.filter(each => each === traceparent || each.key === headerNames.tracestate)
-  }
-  return [{ key: headerNames.traceparent, value: traceparentOf(seed()) }]
+  const isValid = traceparentPattern.test(traceparent?.value?.toString('latin1') ?? '')
+  if (!isValid) return undefined
+  return headers.filter(each => each === traceparent || each.key === headerNames.tracestate)
 }
 
 /** What makes a new trace of a request: the same words on every replay. */
@@ -30,30 +32,84 @@ const traceIdAt = 3
 const parentIdAt = 36
 const hexDigits = Buffer.from('0123456789abcdef')
 
+/** `place` are the headers that say partition, offset and time of a place: with an identity they are the seed that `traceSeed` makes. */
+export function newTrace(seed: string, ...place: readonly RecordHeader[]): RecordHeader {
+  seedHash.begin()
+  seedHash.text(seed)
+  for (let index = 0; index < place.length; index += 1) seedHash.afterNul(place[index]!.value!)
+  return { key: headerNames.traceparent, value: seedHash.traceparent() }
+}
+
 /**
  * Ids need to be different and spread, not hard to guess, so four FNV-1a hashes of their own multipliers, mixed as murmur3 ends,
  * do for a digest: a tenth of the time of SHA-256, which every request without a trace would pay.
  */
-function traceparentOf(seed: string): Buffer {
-  let [a, b, c, d] = [0x811c9dc5, 0x9747b28c, 0x2545f491, 0x6a09e667]
-  for (let index = 0; index < seed.length; index += 1) {
-    const unit = seed.charCodeAt(index)
-    a = Math.imul(a ^ unit, 0x01000193)
-    b = Math.imul(b ^ unit, 0x5bd1e995)
-    c = Math.imul(c ^ unit, 0x85ebca6b)
-    d = Math.imul(d ^ unit, 0xc2b2ae35)
+class SeedHash {
+  #a = 0
+  #b = 0
+  #c = 0
+  #d = 0
+
+  begin(): void {
+    this.#a = 0x811c9dc5 | 0
+    this.#b = 0x9747b28c | 0
+    this.#c = 0x2545f491
+    this.#d = 0x6a09e667
   }
-  const traceparent = Buffer.allocUnsafe(form.length)
-  traceparent.set(form)
-  writeHex(traceparent, mixed(a), traceIdAt)
-  writeHex(traceparent, mixed(b), traceIdAt + 8)
-  writeHex(traceparent, mixed(c), traceIdAt + 16)
-  // Never zero, so neither id is.
-  writeHex(traceparent, mixed(d) | 1, traceIdAt + 24)
-  writeHex(traceparent, mixed(a ^ c), parentIdAt)
-  writeHex(traceparent, mixed(b ^ d) | 1, parentIdAt + 8)
-  return traceparent
+
+  text(text: string): void {
+    let a = this.#a
+    let b = this.#b
+    let c = this.#c
+    let d = this.#d
+    for (let index = 0; index < text.length; index += 1) {
+      const unit = text.charCodeAt(index)
+      a = Math.imul(a ^ unit, 0x01000193)
+      b = Math.imul(b ^ unit, 0x5bd1e995)
+      c = Math.imul(c ^ unit, 0x85ebca6b)
+      d = Math.imul(d ^ unit, 0xc2b2ae35)
+    }
+    this.#keep(a, b, c, d)
+  }
+
+  /** A NUL and a text of ASCII, which is that of its bytes. */
+  afterNul(bytes: Buffer): void {
+    let a = this.#a
+    let b = this.#b
+    let c = this.#c
+    let d = this.#d
+    for (let index = -1; index < bytes.length; index += 1) {
+      const unit = index < 0 ? 0 : bytes[index]!
+      a = Math.imul(a ^ unit, 0x01000193)
+      b = Math.imul(b ^ unit, 0x5bd1e995)
+      c = Math.imul(c ^ unit, 0x85ebca6b)
+      d = Math.imul(d ^ unit, 0xc2b2ae35)
+    }
+    this.#keep(a, b, c, d)
+  }
+
+  traceparent(): Buffer {
+    const traceparent = Buffer.allocUnsafe(form.length)
+    for (let index = 0; index < form.length; index += 1) traceparent[index] = form[index]!
+    writeHex(traceparent, mixed(this.#a), traceIdAt)
+    writeHex(traceparent, mixed(this.#b), traceIdAt + 8)
+    writeHex(traceparent, mixed(this.#c), traceIdAt + 16)
+    // Never zero, so neither id is.
+    writeHex(traceparent, mixed(this.#d) | 1, traceIdAt + 24)
+    writeHex(traceparent, mixed(this.#a ^ this.#c), parentIdAt)
+    writeHex(traceparent, mixed(this.#b ^ this.#d) | 1, parentIdAt + 8)
+    return traceparent
+  }
+
+  #keep(a: number, b: number, c: number, d: number): void {
+    this.#a = a
+    this.#b = b
+    this.#c = c
+    this.#d = d
+  }
 }
+
+const seedHash = new SeedHash()
 
 /** The end of murmur3: every bit of the hash depends on every bit before. */
 function mixed(hash: number): number {

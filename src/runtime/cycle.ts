@@ -16,7 +16,8 @@ export class Cycle {
   readonly #outputsByTopic = new Map<string, number>()
   /** Since the last mark: these may be taken back. */
   readonly #openOutputs: ProducedRecord[] = []
-  readonly #openCounts: { readonly name: string; readonly by: number }[] = []
+  readonly #openCounts: string[] = []
+  readonly #openAmounts: number[] = []
   bytes = 0
   /** Input records processed in it. */
   records = 0
@@ -37,7 +38,8 @@ export class Cycle {
   }
 
   count(name: string, by: number): void {
-    this.#openCounts.push({ name, by })
+    this.#openCounts.push(name)
+    this.#openAmounts.push(by)
   }
 
   get hasOutputs(): boolean {
@@ -68,18 +70,27 @@ export class Cycle {
   /** To the last mark, and to no other. */
   undoTo(mark: CycleMark): void {
     this.bytes = mark.bytes
-    empty(this.#openOutputs)
-    empty(this.#openCounts)
+    this.#close()
   }
 
+  // Loops over indexes, here and for every record: an iterator is an object or two.
   #settle(): void {
-    for (const record of this.#openOutputs) {
+    const outputs = this.#openOutputs
+    for (let index = 0; index < outputs.length; index += 1) {
+      const record = outputs[index]!
       this.#gathered.add(record)
       add(this.#outputsByTopic, record.topic, 1)
     }
-    for (const { name, by } of this.#openCounts) add(this.#counts, name, by)
+    const counts = this.#openCounts
+    for (let index = 0; index < counts.length; index += 1)
+      add(this.#counts, counts[index]!, this.#openAmounts[index]!)
+    this.#close()
+  }
+
+  #close(): void {
     empty(this.#openOutputs)
     empty(this.#openCounts)
+    empty(this.#openAmounts)
   }
 }
 

@@ -8,20 +8,16 @@ import type {
   Punctuation,
   RecordOrigin,
   SourceNode,
-  StreamRecord,
 } from '../topology/topology.ts'
+import type { Cycle, CycleMark } from './cycle.ts'
 import { toDeadLetters } from './dead-letter.ts'
+import { type KeysOf, keysDeclaredBelow } from './declared-keys.ts'
+import { type Decoded, decode } from './decoded-record.ts'
 import type { InputQueue } from './input-queue.ts'
 import type { ConsumedRecord } from './ports.ts'
 import type { RecordRange } from './processing-marks.ts'
 import type { Task } from './task.ts'
-import { parentsOf } from './task-graph.ts'
 import { topicName } from './topic-catalog.ts'
-
-/** A record ready to run: decoded, or with the reason why it cannot be. */
-type Decoded =
-  | { readonly from: ConsumedRecord; readonly record: StreamRecord }
-  | { readonly from: ConsumedRecord; readonly error: StreamsError }
 
 /** Decoded records of one task whose keys are being read. */
 export interface PreparedBatch {
@@ -106,7 +102,8 @@ export class TaskProcessing {
     const { suspicion } = context
     const alone = suspicion.begin(range)
     const processedBelow = this.#task.processedBelow.get(topic) ?? 0
-    for (const each of decoded) {
+    for (let index = 0; index < decoded.length; index += 1) {
+      const each = decoded[index]!
       const isReread = each.from.offset < processedBelow
       if (isReread && node.reread === 'skip') continue
       if ('error' in each) {
@@ -123,7 +120,7 @@ export class TaskProcessing {
       environment.streamTimeMs = Math.max(environment.streamTimeMs, each.record.timestampMs)
       try {
         // Nothing to wait for, for nearly every record: awaiting it all the same costs more than the record.
-        const missing = this.runUnit(() => handler(each.record))
+        const missing = this.runUnit(handler, each.record)
         if (missing) await missing
       } catch (error) {
         if (!(error instanceof StreamsError) || error.code !== 'RECORD_UNDECODABLE') {
@@ -160,7 +157,8 @@ export class TaskProcessing {
       if (!this.#isDue(schedule)) continue
       const nowMs = this.#timeOf(schedule)
       schedule.nextMs = nowMs + schedule.punctuation.everyMs
-      await this.runUnit(() => schedule.punctuation.punctuate(nowMs, schedule.context))
+      const { punctuation, context } = schedule
+      await this.runUnit(each => each.punctuate(nowMs, context), punctuation)
     }
   }
 
@@ -184,27 +182,44 @@ export class TaskProcessing {
       : this.#task.environment.streamTimeMs
   }
 
-  /** Runs all or nothing of it. Synchronous unless a key is missing: then its traces are taken back, the key is read, and it runs again. */
-  runUnit(unit: () => void): Promise<void> | undefined {
+  /**
+   * Runs all or nothing of it. Synchronous unless a key is missing: then its traces are taken back, the key is read, and it runs
+   * again. What it works on is given beside it, so that a record needs no function of its own.
+   */
+  runUnit<On>(unit: (on: On) => void, on: On): Promise<void> | undefined {
     const cycle = this.#task.context.activeCycle()
     const mark = cycle.mark()
-    for (const store of this.#overlays) store.mark()
+    this.#markStores()
     try {
-      unit()
-      for (const store of this.#overlays) store.clearMarks()
+      unit(on)
+      this.#clearMarks()
       return undefined
     } catch (error) {
-      // Marks are cleared with it: what is written before the next unit begins must not be taken back with that one.
-      const undo = (): void => {
-        cycle.undoTo(mark)
-        for (const store of this.#overlays) {
-          store.undoTo(0)
-          store.clearMarks()
-        }
-      }
+      const undo = this.#undoing(cycle, mark)
       undo()
       if (keyNotLoaded(error) === undefined) throw error
-      return this.#loadAndRepeat(unit, undo, error)
+      return this.#loadAndRepeat(() => unit(on), undo, error)
+    }
+  }
+
+  #markStores(): void {
+    const stores = this.#overlays
+    for (let index = 0; index < stores.length; index += 1) stores[index]!.mark()
+  }
+
+  #clearMarks(): void {
+    const stores = this.#overlays
+    for (let index = 0; index < stores.length; index += 1) stores[index]!.clearMarks()
+  }
+
+  /** Marks are cleared with it: what is written before the next unit begins must not be taken back with that one. */
+  #undoing(cycle: Cycle, mark: CycleMark): () => void {
+    return () => {
+      cycle.undoTo(mark)
+      for (const store of this.#overlays) {
+        store.undoTo(0)
+        store.clearMarks()
+      }
     }
   }
 
@@ -220,10 +235,10 @@ export class TaskProcessing {
       const goOn = this.#task.context.suspicion.pause()
       await this.#task.stores.get(missed.store.name)!.overlaid.load([missed.key])
       goOn()
-      for (const store of this.#overlays) store.mark()
+      this.#markStores()
       try {
         unit()
-        for (const store of this.#overlays) store.clearMarks()
+        this.#clearMarks()
         return
       } catch (next) {
         undo()
@@ -238,9 +253,10 @@ export class TaskProcessing {
 
   /** As many as can be decoded now. What lacks a schema parks the queue until somebody knows. */
   #decodeReady(node: SourceNode, queue: InputQueue, records: readonly ConsumedRecord[]): Decoded[] {
+    const { key: keySerde, value: valueSerde } = node.topic
     const decoded: Decoded[] = []
-    for (const from of records) {
-      const { key: keySerde, value: valueSerde } = node.topic
+    for (let index = 0; index < records.length; index += 1) {
+      const from = records[index]!
       if (from.value !== null && !valueSerde.isReady(from.value)) {
         if (decoded.length === 0) void this.#park(node, queue, from)
         break
@@ -313,62 +329,4 @@ function rereadOrigin({ topic, partition, offset }: RecordOrigin): RecordOrigin 
 function rangeOf(decoded: readonly Decoded[]): RecordRange {
   const { topic, partition, offset: first } = decoded[0]!.from
   return { topic, partition, first, last: decoded.at(-1)!.from.offset }
-}
-
-function decode(
-  from: ConsumedRecord,
-  keySerde: SourceNode['topic']['key'],
-  valueSerde: SourceNode['topic']['value'],
-): Decoded {
-  try {
-    if (from.value === null) throw new StreamsError('RECORD_UNDECODABLE', 'the value is null')
-    const key = from.key === null ? null : keySerde.deserialize(from.key)
-    const value = valueSerde.deserialize(from.value)
-    const { timestampMs, headers } = from
-    return {
-      from,
-      record: {
-        key,
-        value,
-        timestampMs,
-        headers,
-        raw: { key, value, keyBytes: from.key, valueBytes: from.value },
-      },
-    }
-  } catch (error) {
-    if (error instanceof StreamsError && error.code === 'RECORD_UNDECODABLE') return { from, error }
-    throw error
-  }
-}
-
-type KeysOf = (record: StreamRecord, add: (store: string, key: string) => void) => void
-
-/** Keys that the nodes right below a source say they will need. */
-function keysDeclaredBelow(task: Task, source: SourceNode): KeysOf {
-  const parts: KeysOf[] = []
-  for (const node of task.subTopology.nodes) {
-    if (!parentsOf(node).includes(source.name)) continue
-    if (node.kind === 'process' && node.prefetch) {
-      const { prefetch } = node
-      parts.push((record, add) => {
-        const keys = prefetch(record)
-        for (let index = 0; index < keys.length; index += 1)
-          add(keys[index]!.store.name, keys[index]!.key)
-      })
-    }
-    if (node.kind === 'effect') {
-      const isCommand = node.commandsFrom === source.name
-      parts.push((record, add) => {
-        const engine = task.engines.get(node.name)!
-        const keys = isCommand
-          ? engine.keysOfCommand(record.value as EffectCommand)
-          : engine.keysOf(record.value, record)
-        for (const key of keys) add(node.store.name, key)
-      })
-    }
-  }
-  const [only] = parts
-  return parts.length === 1 && only
-    ? only
-    : (record, add) => parts.forEach(part => part(record, add))
 }

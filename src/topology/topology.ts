@@ -106,7 +106,7 @@ export interface ProcessNode {
   readonly operator: 'process' | 'filter' | 'map' | 'branch' | 'merge'
   readonly from: readonly string[]
   readonly stores: readonly StoreDefinition[]
-  /** A hint for nodes right below a source. */
+  /** A hint for nodes right below a source. The list is read before the next record is asked about: one may serve them all. */
   readonly prefetch?: (record: StreamRecord) => readonly PrefetchKey[]
   /** Of a branch: the children it chooses from. */
   readonly children?: readonly string[]

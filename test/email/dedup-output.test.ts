@@ -23,6 +23,20 @@ test('an accepted request passes with the bytes of its producer, keyed by its re
   expect(record?.raw?.valueBytes.toString()).toBe('bytes of the producer')
 })
 
+test.each([
+  { what: 'the id itself', requestId: 'r-1', key: Buffer.from('r-1') },
+  { what: 'another id', requestId: 'r-1', key: Buffer.from('r-2') },
+  { what: 'a longer one', requestId: 'r-1', key: Buffer.from('r-10') },
+  { what: 'an empty one', requestId: 'r-1', key: Buffer.alloc(0) },
+  { what: 'the id in Latin-1', requestId: 'é', key: Buffer.from('é', 'latin1') },
+])('an accepted request is keyed by its request id, whatever its key was: $what', each => {
+  const stage = new DedupStage(windowMs)
+
+  const [accepted] = stage.read(emailRequested({ requestId: each.requestId }), { key: each.key })
+
+  expect(accepted?.record.raw?.keyBytes).toEqual(Buffer.from(each.requestId))
+})
+
 test('an accepted request keeps its headers and says who accepted it, and where and when it first stood', () => {
   const stage = new DedupStage(windowMs)
   const headers = [header('tenant', 'a'), header('application.id', 'forged')]

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { type DedupEntry, dedupEntrySerde } from '../../src/email/dedup-store.ts'
+import {
+  type DedupEntry,
+  dedupEntrySerde,
+  newlySeen,
+  requestedAheadMaxMs,
+} from '../../src/email/dedup-store.ts'
 import { duplicateRequestSerde } from '../../src/email/duplicate-request.ts'
 import { type OutcomeEntry, outcomeEntrySerde } from '../../src/email/outcome-store.ts'
 import { duplicateRequest } from '../support/callback-stage.ts'
@@ -22,6 +27,27 @@ test.each<DedupEntry>([
 ])('a dedup entry is read as it was written: $kind', entry => {
   expect(dedupEntrySerde.deserialize(dedupEntrySerde.serialize(entry))).toEqual(entry)
 })
+
+const aheadMs = noonMs + requestedAheadMaxMs
+
+test.each([
+  { requestedAtMs: noonMs - 1, countedFromMs: noonMs },
+  { requestedAtMs: noonMs + 1, countedFromMs: noonMs + 1 },
+  { requestedAtMs: aheadMs + 1, countedFromMs: aheadMs },
+])(
+  'an identity seen for the first time is stored like every other: requested at $requestedAtMs',
+  ({ requestedAtMs, countedFromMs }) => {
+    const seen = newlySeen(requestedAtMs, place, '0a'.repeat(32))
+
+    const bytes = dedupEntrySerde.serialize(seen)
+
+    const { kind, firstSeenMs, contentHash, answered } = seen
+    const entry = { kind, firstSeenMs, contentHash, answered, requestedAtMs, countedFromMs }
+    expect(entry).toMatchObject({ firstSeenMs: noonMs, answered: [place] })
+    expect(dedupEntrySerde.deserialize(bytes)).toEqual(entry)
+    expect(dedupEntrySerde.serialize(entry)).toEqual(bytes)
+  },
+)
 
 test.each<OutcomeEntry>([
   {

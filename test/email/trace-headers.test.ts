@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { acceptedHeaders } from '../../src/email/accepted-headers.ts'
 import { traceHeaders, traceSeed } from '../../src/email/trace-headers.ts'
 
 function madeFor(source: string, offset: number): string {
@@ -22,4 +23,28 @@ test('neither id is ever zeros alone, which readers refuse', () => {
   const [header] = traceHeaders([], () => '')
 
   expect(String(header?.value)).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/)
+})
+
+const traceparent = {
+  key: 'traceparent',
+  value: Buffer.from(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`),
+}
+const tracestate = { key: 'tracestate', value: Buffer.from('a=b') }
+const other = { key: 'other', value: Buffer.from('c') }
+
+test.each([
+  { what: 'none of its own', headers: [] },
+  { what: 'no trace among its headers', headers: [other, tracestate] },
+  { what: 'an empty one', headers: [{ key: 'traceparent', value: null }] },
+  { what: 'one of its own', headers: [other, tracestate, traceparent] },
+])('a request that arrives has the trace that its place and name give it: $what', ({ headers }) => {
+  for (const offset of [0, 7, 4_000_000_000, Number.MAX_SAFE_INTEGER]) {
+    const place = { partition: offset % 12, offset, timestampMs: 1_700_000_000_000 }
+    const identity = 'bücher\0東京-1'
+
+    const accepted = acceptedHeaders('mailonce', place, identity, headers)
+
+    const trace = traceHeaders(headers, () => traceSeed(identity, place))
+    expect(accepted.slice(-trace.length)).toEqual(trace)
+  }
 })

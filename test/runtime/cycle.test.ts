@@ -23,12 +23,16 @@ test('what a record produced and counted is taken back to its mark, and nothing 
   cycle.count('seen', 5)
   cycle.count('lost', 1)
   cycle.undoTo(mark)
+  cycle.count('kept', 7)
 
   expect(cycle.gathered).toBe(gathered)
   expect(gathered.records.map(each => String(each.value))).toEqual(['first'])
   expect([...cycle.outputsByTopic]).toEqual([['out', 1]])
   expect(cycle.bytes).toBe(bytes)
-  expect([...cycle.counts]).toEqual([['seen', 1]])
+  expect([...cycle.counts]).toEqual([
+    ['seen', 1],
+    ['kept', 7],
+  ])
 })
 
 test('counts of one name add up', () => {
@@ -36,8 +40,10 @@ test('counts of one name add up', () => {
 
   cycle.count('seen', 1)
   cycle.count('seen', 2)
+  cycle.mark()
+  cycle.count('seen', 3)
 
-  expect(cycle.counts.get('seen')).toBe(3)
+  expect(cycle.counts.get('seen')).toBe(6)
 })
 
 test('records without key and value take room too', () => {

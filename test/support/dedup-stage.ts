@@ -50,7 +50,7 @@ export class DedupStage {
       raw: {
         key,
         value: request,
-        keyBytes: null,
+        keyBytes: Buffer.isBuffer(key) ? key : null,
         valueBytes: Buffer.from('bytes of the producer'),
       },
     }
