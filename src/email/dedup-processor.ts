@@ -1,5 +1,5 @@
 import { StreamsError } from '../errors.ts'
-import type { StoreDefinition } from '../state/store.ts'
+import type { KeyValueStore, StoreDefinition } from '../state/store.ts'
 import { partitionForKey } from '../topology/partitioner.ts'
 import type {
   PrefetchKey,
@@ -95,14 +95,14 @@ function processRequest(
   const request = record.value
   const place = firstPlaceOf(record, context.origin)
   const nowMs = Math.max(context.streamTimeMs, place.timestampMs)
-  const horizonMs = advanceHorizon(context, options, nowMs)
+  const store = context.store(options.store)
+  const horizonMs = advanceHorizon(store, nowMs - options.windowMs)
   const keyBytes = keyBytesOf(record)
   if (partitionForKey(keyBytes, context.partitions) !== context.partition) {
     return reroute(record, keyBytes, place, context)
   }
 
   const identity = identityIn(request)
-  const store = context.store(options.store)
   const seen = store.get(identity)
   if (seen?.kind === 'seen' && seen.countedFromMs >= horizonMs) {
     const isAgain = isReread(record, context.origin) || isAnswered(seen, place)
@@ -129,15 +129,10 @@ function processRequest(
  * Moves the horizon to the window's length before now; it never goes back, not even when the window has become longer
  * since. What is forgotten and what is too old are both measured by it, so nothing can be the one and not the other.
  */
-function advanceHorizon(
-  context: ProcessorContext<DedupOutput>,
-  options: DedupOptions,
-  nowMs: number,
-): number {
-  const store = context.store(options.store)
+function advanceHorizon(store: KeyValueStore<DedupEntry>, windowStartMs: number): number {
   const entry = store.get(horizonKey)
   const before = entry?.kind === 'horizon' ? entry.horizonMs : -Infinity
-  const horizonMs = Math.max(before, nowMs - options.windowMs)
+  const horizonMs = Math.max(before, windowStartMs)
   // Also when it stays where it is: the changelog must not forget it before what was decided by it.
   const same = entry?.kind === 'horizon' && entry.horizonMs === horizonMs
   store.put(horizonKey, same ? entry : horizonAt(horizonMs))

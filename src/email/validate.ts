@@ -12,6 +12,8 @@ const filenameMax = 255
 /** More complaints than these help nobody. */
 const problemsMax = 5
 
+const none: readonly string[] = Object.freeze([])
+
 const controls = /[\p{Cc}\u2028\u2029]/u
 // A header's value may be folded at a tab.
 const controlsButTab = /[^\P{Cc}\t]|[\u2028\u2029]/u
@@ -24,12 +26,10 @@ const mediaType = /^(?!multipart\/)[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;[ -~]*)?$/i
  * What makes a request INVALID, in words for the people who wrote it; empty for a good one. `recordTimeMs` is when the
  * request was first seen, milliseconds.
  */
-export function invalidities(request: EmailRequested, recordTimeMs: number): string[] {
+export function invalidities(request: EmailRequested, recordTimeMs: number): readonly string[] {
+  const isSound = request instanceof EncodedRequest && request.isSound
+  if (isSound && !isTooFarAhead(request, recordTimeMs)) return none
   const problems: string[] = []
-  if (request instanceof EncodedRequest && request.isSound) {
-    checkRequestedAt(request, recordTimeMs, problems)
-    return problems
-  }
   checkName(request, problems)
   checkAddresses(request, problems)
   checkContent(request, problems)
@@ -118,20 +118,16 @@ function checkAttachment({ filename, contentType }: Attachment, problems: string
 
 function checkTimes(request: EmailRequested, recordTimeMs: number, problems: string[]): void {
   const { notBefore, expiresAt } = request
-  checkRequestedAt(request, recordTimeMs, problems)
+  if (isTooFarAhead(request, recordTimeMs)) {
+    problems.push('requestedAt lies more than a day ahead')
+  }
   if (notBefore !== null && expiresAt !== null && notBefore >= expiresAt) {
     problems.push('notBefore is not before expiresAt')
   }
 }
 
-function checkRequestedAt(
-  { requestedAt }: EmailRequested,
-  recordTimeMs: number,
-  problems: string[],
-): void {
-  if (requestedAt > recordTimeMs + requestedAheadMaxMs) {
-    problems.push('requestedAt lies more than a day ahead')
-  }
+function isTooFarAhead({ requestedAt }: EmailRequested, recordTimeMs: number): boolean {
+  return requestedAt > recordTimeMs + requestedAheadMaxMs
 }
 
 /** As JSON, so that control characters show, and cut. */

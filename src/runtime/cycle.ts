@@ -1,3 +1,4 @@
+import { Tally } from './tally.ts'
 import type { ConsumedRecord, GatheredRecords, ProducedRecord } from './ports.ts'
 
 /** Where a record's work began, to take it back. */
@@ -12,8 +13,8 @@ export interface CycleMark {
 export class Cycle {
   readonly number: number
   readonly #gathered: GatheredRecords
-  readonly #counts = new Map<string, number>()
-  readonly #outputsByTopic = new Map<string, number>()
+  readonly #counts = new Tally()
+  readonly #outputsByTopic = new Tally()
   /** Since the last mark: these may be taken back. */
   readonly #openOutputs: ProducedRecord[] = []
   readonly #openCounts: string[] = []
@@ -43,17 +44,17 @@ export class Cycle {
   }
 
   get hasOutputs(): boolean {
-    return this.#openOutputs.length > 0 || this.#outputsByTopic.size > 0
+    return this.#openOutputs.length > 0 || !this.#outputsByTopic.isEmpty
   }
 
   get counts(): ReadonlyMap<string, number> {
     this.#settle()
-    return this.#counts
+    return this.#counts.sums
   }
 
   get outputsByTopic(): ReadonlyMap<string, number> {
     this.#settle()
-    return this.#outputsByTopic
+    return this.#outputsByTopic.sums
   }
 
   /** Everything produced, for the transaction; what a store has written is added to it. */
@@ -79,11 +80,11 @@ export class Cycle {
     for (let index = 0; index < outputs.length; index += 1) {
       const record = outputs[index]!
       this.#gathered.add(record)
-      add(this.#outputsByTopic, record.topic, 1)
+      this.#outputsByTopic.add(record.topic, 1)
     }
     const counts = this.#openCounts
     for (let index = 0; index < counts.length; index += 1)
-      add(this.#counts, counts[index]!, this.#openAmounts[index]!)
+      this.#counts.add(counts[index]!, this.#openAmounts[index]!)
     this.#close()
   }
 
@@ -97,8 +98,4 @@ export class Cycle {
 /** One by one, which keeps the list's room for the next record; a length of 0 gives it away. */
 function empty(list: unknown[]): void {
   while (list.length > 0) list.pop()
-}
-
-function add(sums: Map<string, number>, name: string, by: number): void {
-  sums.set(name, (sums.get(name) ?? 0) + by)
 }

@@ -75,11 +75,17 @@ export class TaskGraph {
     const [only] = list
     const all: Handler =
       list.length === 1 && only ? only : record => list.forEach(handle => handle(record))
+    // Who is asked for again and again is looked up once.
+    let last: { readonly name: string; readonly handler: Handler } | undefined
     return {
       all,
       to: name => {
+        if (last?.name === name) return last.handler
         const handler = handlers.get(name)
-        if (handler) return handler
+        if (handler) {
+          last = { name, handler }
+          return handler
+        }
         throw new StreamsError(
           'TOPOLOGY_INVALID',
           `'${node.name}' has no child named '${name}'; it has ${[...handlers.keys()].join(', ') || 'none'}`,
@@ -128,10 +134,15 @@ export class TaskGraph {
     const { all, to } = this.#forwarder(node, built)
     const environment = this.#environment
     const declared = new Set(node.stores.map(each => each.name))
+    let known: StoreDefinition<never> | undefined
     const context: ProcessorContext = {
       forward: (record, child) => (child === undefined ? all : to(child))(record),
       store: definition => {
-        if (declared.has(definition.name)) return environment.store(definition)
+        if (definition === known) return environment.store(definition)
+        if (declared.has(definition.name)) {
+          known = definition as StoreDefinition<never>
+          return environment.store(definition)
+        }
         throw new StreamsError(
           'TOPOLOGY_INVALID',
           `'${node.name}' uses the store '${definition.name}' without declaring it in 'stores'`,

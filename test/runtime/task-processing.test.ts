@@ -89,6 +89,19 @@ test.each<{ what: string; value: string | null; message: string }>([
   expect(await world.stored('bad')).toBeUndefined()
 })
 
+test('a store that its node has not declared is refused, whatever was asked for before', async () => {
+  const world = await TaskWorld.running({
+    process: (_record, context) => {
+      context.store(words)
+      context.store({ ...words, name: 'others' })
+    },
+  })
+
+  world.feed(['a'])
+
+  await expect(world.processAll()).rejects.toThrow("'others' without declaring it")
+})
+
 test('an error that is no dead letter ends the batch: nothing is skipped in silence', async () => {
   const world = await TaskWorld.running({
     process: () => {
