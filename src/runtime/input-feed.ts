@@ -4,8 +4,10 @@ import type { Task } from './task.ts'
 import type { PreparedBatch } from './task-processing.ts'
 
 const recordsPerTurn = 250
-/** Of one partition, and of all together: beyond it records stay with the broker. */
+/** Of one partition: beyond it records stay with the broker. */
 const queuedMax = 5000
+/** Of all together, before more is decoded: enough for the time that a fetch takes, and so little that it is used while it is young. */
+const queuedLow = 1500
 /** The same in bytes. Beside them the fetcher has one response at hand, and one under way. */
 const queuedBytesMax = { ofPartition: 4 * 1024 * 1024, ofAll: 16 * 1024 * 1024 }
 
@@ -51,10 +53,11 @@ export class InputFeed {
     let queued = 0
     let bytes = 0
     for (const { task } of running) {
-      queued += task.queuedRecords
+      // What waits for room in an effect is paused by itself, and must not keep commands from coming: they make room.
+      if (!hasFullEffect(task)) queued += task.queuedRecords
       bytes += task.queuedBytes
     }
-    if (queued > queuedMax || bytes > queuedBytesMax.ofAll) return
+    if (queued > queuedLow || bytes > queuedBytesMax.ofAll) return
     for (const batch of this.#fetcher.poll())
       this.#owned.readerOf(batch.topic, batch.partition)?.enqueue(batch)
   }

@@ -57,7 +57,7 @@ const defaults = Object.freeze({
     // A response is decoded bit by bit: a large one grows old, and what is old is collected late and dearly.
     maxBytesPerPartition: 256 * 1024,
     maxBytes: 4 * 1024 * 1024,
-    recordsPerPoll: 500,
+    recordsPerPoll: 250,
   }),
   acceptLostState: false,
   standbys: 0,

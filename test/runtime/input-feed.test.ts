@@ -32,16 +32,17 @@ beforeEach(async () => {
   feed = new InputFeed(fetcher, owned as unknown as OwnedTasks)
 })
 
-function batch(offset: number, bytes: number): FetchedBatch {
-  const record: ConsumedRecord = {
+function batch(offset: number, bytes: number, count = 1): FetchedBatch {
+  const nextOffset = offset + count
+  const records = Array.from({ length: count }, (_, index): ConsumedRecord => ({
     ...at,
-    offset,
+    offset: offset + index,
     timestampMs: 0,
     key: null,
     value: Buffer.alloc(bytes),
     headers: [],
-  }
-  return { ...at, records: [record], nextOffset: offset + 1, highWatermark: 9, logStartOffset: 0 }
+  }))
+  return { ...at, records, nextOffset, highWatermark: nextOffset, logStartOffset: 0 }
 }
 
 /** A turn in which the cycle takes nothing. */
@@ -68,6 +69,25 @@ test('the partition they come from is paused, until they are through', async () 
   await turn()
 
   expect([whileEmpty, whileThere, paused]).toEqual([false, true, false])
+})
+
+const manyBatches = () => Array.from({ length: 9 }, (_, index) => batch(index * 1000, 1, 1000))
+
+test('some records more than are processed at a time wait, so that they are used while they are young', async () => {
+  fetched = manyBatches()
+
+  for (let turns = 0; turns < 9; turns += 1) await turn()
+
+  expect(world.task.queuedRecords).toBe(2000)
+})
+
+test('what waits for room in an effect does not keep commands from coming', async () => {
+  world.task.engines.set('mail', { isFull: true } as never)
+  fetched = manyBatches()
+
+  for (let turns = 0; turns < 9; turns += 1) await turn()
+
+  expect(fetched).toEqual([])
 })
 
 test('what waits for a schema holds up nobody else', async () => {
