@@ -87,6 +87,7 @@ const options: ScenarioOptions = {
   nodeFlags: [
     // As bin/mailonce.js has it.
     '--max-semi-space-size=24',
+    '--heap-growing-percent=200',
     ...(values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : []),
   ],
 }
