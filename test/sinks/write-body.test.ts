@@ -42,6 +42,22 @@ test('is not done before the last byte has left the socket', async () => {
   expect(Buffer.concat(socket.received).equals(bytes)).toBe(true)
 })
 
+test('is not done while anything else waits to leave the socket', async () => {
+  const socket = new SlowSocket()
+  socket.write('DATA')
+
+  let done = false
+  const written = writeBody(Buffer.alloc(0), new DotStuffing(), socket, () => false).finally(
+    () => (done = true),
+  )
+  await new Promise(setImmediate)
+  const doneBefore = done
+  for (let turn = 0; turn < 10; turn += 1) await socket.take()
+
+  expect(doneBefore).toBe(false)
+  expect(await written).toBe(true)
+})
+
 test('stops when it is told to', async () => {
   const socket = new SlowSocket()
 
