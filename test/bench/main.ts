@@ -86,7 +86,7 @@ const options: ScenarioOptions = {
   againstPeers: values['against-peers'] && missing === undefined,
   nodeFlags: [
     // As bin/mailonce.js has it.
-    '--max-semi-space-size=24',
+    '--max-semi-space-size=16',
     '--heap-growing-percent=200',
     ...(values['cpu-profile'] ? ['--cpu-prof', `--cpu-prof-dir=${values['cpu-profile']}`] : []),
   ],
