@@ -5,13 +5,21 @@ import type { AvroWalk } from './avro-walk.ts'
 /** Walks over a value of one type. */
 export type Skip = (walk: AvroWalk) => void
 
-/** No schema that means something nests deeper, and one that contains itself would not end. */
-const depthMax = 8
+/** Of the types that have been met: undefined also while one is made, for one that contains itself would not end. */
+type Known = Map<avro.Type, Skip | undefined>
 
 /** How values of a type are walked over; undefined for a type that no request has needed yet. */
-export function skipOf(type: avro.Type, depth = 0): Skip | undefined {
-  if (depth > depthMax) return undefined
-  const inner = (each: avro.Type): Skip | undefined => skipOf(each, depth + 1)
+export function skipOf(type: avro.Type, known: Known = new Map()): Skip | undefined {
+  // Each type once: a schema names a type as often as it likes, and types that name others often would multiply.
+  if (known.has(type)) return known.get(type)
+  known.set(type, undefined)
+  const skip = newSkipOf(type, known)
+  known.set(type, skip)
+  return skip
+}
+
+function newSkipOf(type: avro.Type, known: Known): Skip | undefined {
+  const inner = (each: avro.Type): Skip | undefined => skipOf(each, known)
   const { typeName } = type
   if (typeName in simple) return simple[typeName]
   switch (typeName) {
