@@ -19,7 +19,8 @@ export class SpareBuffers {
   take(bytes = smallestBytes): Buffer {
     const size = sizeFor(bytes)
     const spare = this.#bySize.get(size)?.pop()
-    if (spare === undefined) return Buffer.allocUnsafe(size)
+    // Not out of Node's pool: the smallest would keep four times its size there, with whatever else lies beside it.
+    if (spare === undefined) return Buffer.allocUnsafeSlow(size)
     this.#keptBytes -= size
     return spare
   }

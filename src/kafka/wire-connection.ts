@@ -85,6 +85,8 @@ export class WireConnection {
     this.#socket = options.tls ? connectTls({ ...options.tls, ...at }) : connectTcp(at)
     // What every request learns by itself; an error event that nobody listens to would end the process.
     this.#socket.on('error', error => this.destroy(error))
+    // Whoever ends answers nothing any more, but a socket with something to write would stay until that is taken.
+    this.#socket.on('end', () => this.destroy())
     this.#socket.on('close', () => this.destroy())
   }
 

@@ -37,3 +37,9 @@ test('not more is kept than a busy worker needs', () => {
 
   expect(again.filter(each => all.includes(each))).toHaveLength(32)
 })
+
+test.each([1, 20_000, mebibyte])('one for %i bytes keeps no memory but its own', bytes => {
+  const taken = new SpareBuffers().take(bytes)
+
+  expect(taken.buffer.byteLength).toBe(taken.length)
+})

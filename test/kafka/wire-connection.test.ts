@@ -127,6 +127,21 @@ test('a broker that hangs up leaves no request waiting', async () => {
   expect(wire.isOpen).toBe(false)
 })
 
+test('nor does one that ends and takes no more, although a request is still being written', async () => {
+  const stalled = Promise.withResolvers<ReceivedRequest['socket']>()
+  const { wire, ask } = await connect(({ socket }) => {
+    socket.removeAllListeners('data').pause()
+    stalled.resolve(socket)
+  })
+  const failures = ['first', Buffer.alloc(64 * 1024 * 1024)].map(each => ask(each).catch(classify))
+
+  const socket = await stalled.promise
+  socket.end()
+
+  expect(await Promise.all(failures)).toEqual(['lost', 'lost'])
+  expect(wire.isOpen).toBe(false)
+})
+
 test('an answer to nothing that was asked ends the connection', async () => {
   const { wire, ask } = await connect(({ socket, correlationId }) =>
     socket.write(answerTo(correlationId + 1, Buffer.from('x'))),
