@@ -22,6 +22,8 @@ export interface DialogEnvelope {
   /** Bytes of the message, as SIZE has it (RFC 1870). */
   readonly size: number
   readonly eightBit: boolean
+  /** The header needs SMTPUTF8, whoever stands in the envelope (RFC 6531 section 3.4). */
+  readonly smtpUtf8: boolean
   /** Names the mail in reports about it, for a relay that offers DSN (RFC 3461). */
   readonly envelopeId: string | null
 }
@@ -55,6 +57,11 @@ export class EnvelopeDialog {
     this.#link = link
     this.#envelope = envelope
     this.#isPipelined = link.offers('PIPELINING')
+  }
+
+  /** MAIL was refused. What was said to RCPT since is about that, and says nothing about a recipient. */
+  get refusal(): DialogFailure | null {
+    return this.#mailReply === null ? null : failure('mail', this.#mailReply, 'reset')
   }
 
   /** Writes the first commands. */
@@ -125,7 +132,8 @@ export class EnvelopeDialog {
     }
     if (/^354(?=[ -]|$)/.test(raw)) return 'go'
     if (!isGoAhead && !raw.startsWith('2')) return failure('data', parseReply(raw), 'reset')
-    // A 250 says that replies are one behind, and so would be the one to the dot.
+    // A 250 says that replies are one behind: the one to the dot would be, and those to RCPT were those of others.
+    this.rejected.length = 0
     const reason = `DATA was answered by ${oneLine(raw)}`
     return { at: 'data', reply: null, reason, reuse: 'drop' }
   }
@@ -140,11 +148,11 @@ export class EnvelopeDialog {
   }
 
   #mail(): string {
-    const { from, to, size, eightBit, envelopeId } = this.#envelope
+    const { from, to, size, eightBit, smtpUtf8, envelopeId } = this.#envelope
     const offers = (extension: string): boolean => this.#link.offers(extension)
     let line = `MAIL FROM:<${from}>`
-    if (offers('SMTPUTF8') && [from, ...to].some(each => beyondAscii.test(each)))
-      line += ' SMTPUTF8'
+    const needsUtf8 = smtpUtf8 || [from, ...to].some(each => beyondAscii.test(each))
+    if (needsUtf8 && offers('SMTPUTF8')) line += ' SMTPUTF8'
     if (eightBit && offers('8BITMIME')) line += ' BODY=8BITMIME'
     if (offers('SIZE')) line += ` SIZE=${size}`
     // The headers are enough to recognise the mail; who sent it has its text.

@@ -39,6 +39,8 @@ export interface SendEnvelope {
   readonly to: readonly string[]
   readonly bytes: Buffer
   readonly eightBit: boolean
+  /** The header needs SMTPUTF8 (RFC 6531). */
+  readonly smtpUtf8: boolean
   /** Header lines of this relay alone, before all others: they depend on whom it has accepted. ASCII. */
   readonly firstLines?: (accepted: readonly string[]) => string
   /** Names the mail in reports about it, for a relay that offers DSN (RFC 3461). */
@@ -95,10 +97,10 @@ export class HeldSend {
     this.#release = context.release
     this.#refusalOfDot = context.refusalOfDot
     this.lost = this.#lost.promise
-    const { from, to, bytes, eightBit, firstLines = () => '', envelopeId } = envelope
+    const { from, to, bytes, eightBit, smtpUtf8, firstLines = () => '', envelopeId } = envelope
     this.#firstLines = firstLines
     const size = bytes.length + firstLines(to).length
-    this.#dialog = new EnvelopeDialog(link, { from, to, size, eightBit, envelopeId })
+    this.#dialog = new EnvelopeDialog(link, { from, to, size, eightBit, smtpUtf8, envelopeId })
   }
 
   /** Sends envelope and body, and stops before the dot. Never rejects. */
@@ -211,8 +213,17 @@ export class HeldSend {
   }
 
   #endWith(reason: string, reply: SmtpReply | null): void {
-    if (this.#phase === 'envelope') this.#fail('connection', { reply, reason }, 'drop')
+    if (this.#phase === 'envelope') this.#failConnection({ reply, reason }, 'drop')
     else this.#end(reason, 'drop')
+  }
+
+  /** Replies that are still owed take nothing from one that has come. */
+  #failConnection(
+    cause: { readonly reply?: SmtpReply | null; readonly reason: string },
+    reuse: Reuse,
+  ): void {
+    const { refusal } = this.#dialog
+    this.#fail(refusal?.at ?? 'connection', refusal ?? cause, reuse)
   }
 
   #arm(delayMs: number, reason: string): void {
@@ -227,8 +238,8 @@ export class HeldSend {
       this.#lost.resolve(reason)
       return this.#close(reason, reuse)
     }
-    if (this.#phase !== 'ended')
-      this.#fail(this.#phase === 'body' ? 'body' : 'connection', { reason }, reuse)
+    if (this.#phase === 'body') this.#fail('body', { reason }, reuse)
+    else if (this.#phase !== 'ended') this.#failConnection({ reason }, reuse)
   }
 
   #fail(

@@ -16,9 +16,9 @@ export class ReplyReader {
     this.#onReply = onReply
   }
 
-  /** What has begun as a line and never ended, in text. */
+  /** What has begun and never ended, in text: of a reply of several lines those that are whole, else the line. */
   get rest(): string {
-    return textOf(this.#rest.trim())
+    return textOf((this.#lines || this.#rest).trim())
   }
 
   /** Calls `onReply` with each reply that is whole now. False when one is longer than any reply is. */

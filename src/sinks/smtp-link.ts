@@ -101,7 +101,7 @@ export class SmtpLink {
     this.deadline.clear()
   }
 
-  /** A line that the relay has begun and not ended. */
+  /** A reply that the relay has begun and not ended. */
   get halfReply(): string {
     return this.#reader.rest
   }
@@ -135,7 +135,10 @@ export class SmtpLink {
   reset(): Promise<boolean> {
     return new Promise(resolve => {
       this.onEnd = () => resolve(false)
-      this.onReply = reply => resolve(reply.startsWith('2'))
+      this.onReply = reply => {
+        this.onReply = this.#unasked
+        resolve(reply.startsWith('2'))
+      }
       this.write('RSET\r\n')
     })
   }

@@ -100,7 +100,7 @@ export class SmtpSink implements Sink<MailRequest> {
   ): Promise<PreparedAttempt | FailedAttempt | 'stale'> {
     const { endpoint, log } = this.#options
     const { targets } = attempt
-    const { messageId: id, bytes, eightBit, envelopeId } = mail
+    const { messageId: id, bytes, eightBit, smtpUtf8, envelopeId } = mail
     const lent = await this.#pool
       .acquire(signal, fresh)
       .catch((error: unknown) => describeError(error))
@@ -128,7 +128,8 @@ export class SmtpSink implements Sink<MailRequest> {
     const to = [...recipients.keys()].slice(0, this.#limit.current)
     const firstLines = this.#firstLines(attempt, targetsOf)
     const from = envelopeAddress(mail.from)
-    const send = this.#start(link, { from, to, bytes, eightBit, firstLines, envelopeId })
+    const envelope = { from, to, bytes, eightBit, smtpUtf8, firstLines, envelopeId }
+    const send = this.#start(link, envelope)
     const result = await untilHeld(send, signal)
     if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
     if (signal.aborted || this.#pool.closed) return this.#stopped(id)

@@ -7,7 +7,8 @@ function dialog(offered: readonly string[], change: Partial<DialogEnvelope> = {}
     offers: (extension: string) => offered.includes(extension),
     write: (text: string) => void writes.push(text),
   }
-  const envelope = { from: 'a@x', to: ['b@x', 'c@x'], size: 47, eightBit: false, envelopeId: null }
+  const asked = { from: 'a@x', to: ['b@x', 'c@x'], size: 47, envelopeId: null }
+  const envelope = { ...asked, eightBit: false, smtpUtf8: false }
   const made = new EnvelopeDialog(link, { ...envelope, ...change })
   const began = made.begin()
   const steps = (...replies: readonly string[]): unknown[] =>
@@ -86,6 +87,14 @@ test('a 250 to DATA is no go-ahead', () => {
   steps('250 a', '250 b')
 
   expect(made.take('250 c')).toMatchObject({ at: 'data', reply: null, reuse: 'drop' })
+})
+
+test('where replies are one behind nobody is refused by that of another', () => {
+  const { made, steps } = dialog(['PIPELINING'])
+  steps('250 of before', '250 a', '550 b')
+
+  expect(made.take('250 c')).toMatchObject({ at: 'data', reply: null, reuse: 'drop' })
+  expect(made.rejected).toEqual([])
 })
 
 test('parameters are those that the relay offers', () => {

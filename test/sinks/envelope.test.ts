@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  halfReplyAndHangUp,
   hangUp,
   reply,
   replyAndHangUp,
@@ -85,6 +86,24 @@ describe.each([
       rule: 'a relay that hangs up at MAIL is out of reach, and the try does not count',
       script: { mail: hangUp },
       expected: { reached: false, unavailable: true, refused: [], deferred: [] },
+    },
+    {
+      rule: 'a sender is put off by what was said to MAIL, though the relay hangs up before its last answer',
+      script: {
+        mail: reply('451 4.7.1 not now'),
+        rcpt: reply('503 5.5.1 need MAIL command'),
+        data: hangUp,
+      },
+      expected: {
+        reached: true,
+        refused: [],
+        deferred: [{ target: 'ann@example.com', reply: '451 4.7.1 not now' }],
+      },
+    },
+    {
+      rule: 'a relay that hangs up amid a reply of several lines has answered',
+      script: { mail: halfReplyAndHangUp('550-5.7.1 no\r\n') },
+      expected: { reached: true, unavailable: false, refused: [], deferred: [] },
     },
   ])('$rule', async ({ script, expected }) => {
     await using relay = await ScriptedSmtpServer.start({ ehlo, ...script })

@@ -67,7 +67,7 @@ describe.each([
       rule: 'the first line of a longer reply is in doubt',
       dot: { say: '250-2.0.0 ok\r\n', hangUp: true },
       kind: 'unknown',
-      reply: 'the connection was closed',
+      reply: 'the connection was closed in the middle of 250-2.0.0 ok',
     },
   ])('after the dot $rule', async ({ dot, kind, reply: line }) => {
     await using relay = await ScriptedSmtpServer.start({ ehlo, dot })

@@ -60,6 +60,15 @@ test('an address beyond ASCII goes to a relay that offers SMTPUTF8', async () =>
   expect(relay.accepted[0]?.to).toEqual(['änn@example.com'])
 })
 
+test('a header beyond ASCII is announced where nobody in the envelope is', async () => {
+  await using relay = await ScriptedSmtpServer.start({ ehlo: ['8BITMIME', 'SMTPUTF8'] })
+  await using sink = sinkOf(relay)
+
+  await prepared(sink, attemptOf({ replyTo: 'änn@example.com' }))
+
+  expect(mailCommand(relay)).toContain(' SMTPUTF8 BODY=8BITMIME')
+})
+
 test('an address beyond ASCII is refused where the relay does not offer SMTPUTF8', async () => {
   await using relay = await ScriptedSmtpServer.start({ ehlo: ['8BITMIME'] })
   await using sink = sinkOf(relay)

@@ -27,12 +27,16 @@ test('what is no UTF-8 is read byte by byte', () => {
   expect(repliesOf(Buffer.from('250 gr\xfcn\r\n', 'latin1'))).toEqual(['250 gr\xfcn'])
 })
 
-test('tells what has begun and not ended', () => {
+test.each([
+  { said: '250 a\r\n550 5.7', rest: '550 5.7' },
+  { said: '250 a\r\n550-5.7\r\n55', rest: '550-5.7' },
+  { said: '250-a\r\n250 a\r\n', rest: '' },
+])('tells what has begun and not ended: $said', ({ said, rest }) => {
   const reader = new ReplyReader(() => undefined)
 
-  reader.read(Buffer.from('250 a\r\n550 5.7'))
+  reader.read(Buffer.from(said))
 
-  expect(reader.rest).toBe('550 5.7')
+  expect(reader.rest).toBe(rest)
 })
 
 test.each([

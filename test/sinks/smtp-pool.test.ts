@@ -152,3 +152,15 @@ test('close ends the wait of those who have no connection yet', async () => {
   expect(await waiting).toMatchObject({ kind: 'failed', reached: false, unavailable: false })
   expect(await opening).toMatchObject({ kind: 'failed', reached: false, unavailable: false })
 })
+
+test('a connection on which RSET was answered twice is not used again', async () => {
+  await using relay = await ScriptedSmtpServer.start(connection => ({
+    dot: connection === 0 ? reply('554 5.7.1 spam') : reply('250 2.0.0 ok'),
+    rset: reply('250 2.0.0 flushed', '250 2.0.0 flushed'),
+  }))
+  await using sink = sinkOf(relay, { connectionsMax: 1 })
+  await mail(sink)
+
+  expect(await mail(sink, 'r-2')).toBe('done')
+  expect(relay.accepted.map(({ connection }) => connection)).toEqual([1])
+})
