@@ -23,12 +23,15 @@ interface Inflight {
   readonly fail: (error: Error) => void
   readonly answer: (response: Buffer) => void
   readonly cancelTimeout: Cancel
+  isWritten: boolean
+  /** An answer that came before all of the request was written. */
+  early?: Buffer
 }
 
 /**
  * One connection to a broker, for requests of the wire library (it is what their `send` asks for). It copies neither the batches
  * that it writes nor the records that it reads. A request settles when its bytes are no longer needed, and not before: it has been
- * answered, or nothing more of it will be written.
+ * written and answered, or nothing more of it will be written.
  */
 export class WireConnection {
   readonly #options: ResolvedKafkaOptions
@@ -138,18 +141,29 @@ export class WireConnection {
         callback(error as Error)
       }
     }
-    this.#inflight.set(id, { answer, fail: callback, cancelTimeout })
+    const request: Inflight = { answer, fail: callback, cancelTimeout, isWritten: false }
+    this.#inflight.set(id, request)
     this.#socket.cork()
-    for (const piece of pieces) this.#socket.write(piece)
+    for (const piece of pieces.slice(0, -1)) this.#socket.write(piece)
+    this.#socket.write(pieces.at(-1)!, error => {
+      if (error) return
+      request.isWritten = true
+      if (request.early !== undefined) this.#settle(id, request, request.early)
+    })
     this.#socket.uncork()
   }
 
   #onFrame(frame: Buffer): void {
     const id = frame.readInt32BE()
     const request = this.#inflight.get(id)
-    if (request === undefined)
+    if (request === undefined || request.early !== undefined)
       throw new UnexpectedCorrelationIdError(`an answer to no request of ours: ${id}`)
-    this.#inflight.delete(id)
+    if (request.isWritten) this.#settle(id, request, frame)
+    else request.early = frame
+  }
+
+  #settle(id: number, request: Inflight, frame: Buffer): void {
+    if (!this.#inflight.delete(id)) return
     request.cancelTimeout()
     request.answer(frame)
   }

@@ -39,7 +39,10 @@ async function connect(
   const wire = await WireConnection.open(server.address, resolved, requestTimeoutMs)
   onTestFinished(() => wire.destroy())
   const connection = wire as unknown as Connection
-  return { clock, wire, ask: (text: string | Buffer) => say.async(connection, Buffer.from(text)) }
+  // The very bytes of a buffer, not a copy: some tests write into them.
+  const ask = (said: string | Buffer): Promise<string> =>
+    say.async(connection, typeof said === 'string' ? Buffer.from(said) : said)
+  return { clock, wire, ask }
 }
 
 const saidBy = ({ bytes }: ReceivedRequest): Buffer => bytes.subarray(headerBytes)
@@ -118,6 +121,34 @@ test('nothing of a request is written after it has failed', async () => {
   expect(received.length).toBeLessThan(batch.length)
   expect(received.includes('a')).toBe(true)
   expect(received.includes('b')).toBe(false)
+})
+
+test('an answer that comes early waits until its request is written: its bytes are still needed', async () => {
+  const stalled = Promise.withResolvers<ReceivedRequest['socket']>()
+  const { ask } = await connect(({ socket, correlationId }) => {
+    socket.removeAllListeners('data').pause()
+    socket.write(answerTo(correlationId + 1, Buffer.from('early')))
+    socket.write(answerTo(correlationId, Buffer.from('in time')))
+    stalled.resolve(socket)
+  })
+  const batch = Buffer.alloc(64 * 1024 * 1024, 'a')
+  const first = ask('first')
+  const early = ask(batch).finally(() => batch.fill('b'))
+  const socket = await stalled.promise
+  // Whoever has this one has the other answer as well.
+  await first
+
+  let received = 0
+  let changed = false
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.length
+    changed ||= chunk.includes('b')
+  })
+  socket.resume()
+
+  expect(await early).toBe('early')
+  await vi.waitUntil(() => received > batch.length / 2)
+  expect(changed).toBe(false)
 })
 
 test('a broker that hangs up leaves no request waiting', async () => {
