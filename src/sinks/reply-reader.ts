@@ -24,13 +24,23 @@ export class ReplyReader {
   /** Calls `onReply` with each reply that is whole now. False when one is longer than any reply is. */
   read(chunk: Buffer): boolean {
     // Byte by byte: a character may be cut in two.
-    const data = this.#rest + chunk.toString('latin1')
+    const more = chunk.toString('latin1')
+    const data = this.#rest + more
+    // What came before is not searched again, nor put together for it: a line may come in very many pieces.
+    if (!more.includes('\n')) {
+      this.#rest = data
+      return this.#isBounded
+    }
     let start = 0
     for (let end; (end = data.indexOf('\n', start)) >= 0; start = end + 1) {
       const isReturned = end > start && data.charCodeAt(end - 1) === 0x0d
       this.#line(data.slice(start, isReturned ? end - 1 : end))
     }
-    this.#rest = start === 0 ? data : data.slice(start)
+    this.#rest = data.slice(start)
+    return this.#isBounded
+  }
+
+  get #isBounded(): boolean {
     return this.#rest.length + this.#lines.length <= lengthMax
   }
 
