@@ -27,6 +27,33 @@ test('keys with the same hash are told apart, also around the end of the slots',
   expect(table.find('e', -1)).toBeUndefined()
 })
 
+test('keys of one hash, however many somebody finds, cost no more than others', () => {
+  let compared = 0
+  class Watched implements Keyed {
+    readonly hash = 7
+    readonly #key: string
+    constructor(key: string) {
+      this.#key = key
+    }
+    get key(): string {
+      compared += 1
+      return this.#key
+    }
+  }
+  const table = new KeyTable()
+  const same = Array.from({ length: 5000 }, (_, index) => new Watched(`shop\0${index}`))
+  for (const each of same) table.add(each)
+  compared = 0
+
+  const found = Array.from({ length: 5000 }, (_, index) => table.find(`shop\0${index}`, 7))
+
+  expect(found).toEqual(same)
+  expect(table.find('shop\u00005000', 7)).toBeUndefined()
+  expect(compared).toBeLessThan(5001 * 40)
+  table.replace(same.slice(0, 100))
+  expect(table.find('shop\u00004999', 7)).toBeUndefined()
+})
+
 test('what takes the place of all others is found alone, however much less it is', () => {
   const table = new KeyTable()
   const [kept, ...gone] = entries(3000)
