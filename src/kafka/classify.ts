@@ -1,4 +1,4 @@
-import { protocolErrorsCodesById } from '@platformatic/kafka'
+import { protocolErrorsCodesById } from './wire-library.ts'
 import { StreamsError, type ErrorCode } from '../errors.ts'
 
 /**

@@ -3,7 +3,7 @@ import {
   createTopicsV7,
   describeConfigsV4,
   offsetFetchV9,
-} from '@platformatic/kafka'
+} from './wire-library.ts'
 import { StreamsError } from '../errors.ts'
 import {
   partitionKey,

@@ -1,4 +1,5 @@
-import { apiVersionsV4, metadataV12, type Connection } from '@platformatic/kafka'
+import type { Connection } from '@platformatic/kafka'
+import { apiVersionsV4, metadataV12 } from './wire-library.ts'
 import { StreamsError } from '../errors.ts'
 import { partitionKey, type TopicPartition } from '../runtime/ports.ts'
 import { BrokerConnections } from './broker-connections.ts'

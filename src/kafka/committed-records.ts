@@ -1,4 +1,4 @@
-import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka'
+import { compressionsAlgorithmsByBitmask } from './wire-library.ts'
 import { StreamsError } from '../errors.ts'
 import {
   partitionKey,

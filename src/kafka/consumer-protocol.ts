@@ -3,7 +3,7 @@ import {
   decodeConsumerProtocolSubscription,
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription,
-} from '@platformatic/kafka'
+} from './wire-library.ts'
 import type { GroupAssignment } from '../runtime/ports.ts'
 
 /** The name of Kafka's own consumers for what travels in JoinGroup: with it, Kafka's tools can describe the group. */

@@ -1,4 +1,5 @@
-import { FindCoordinatorKeyTypes, findCoordinatorV6, type Connection } from '@platformatic/kafka'
+import type { Connection } from '@platformatic/kafka'
+import { FindCoordinatorKeyTypes, findCoordinatorV6 } from './wire-library.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { ClusterMetadata } from './cluster-metadata.ts'
 import type { BrokerAddress } from './options.ts'

@@ -1,4 +1,4 @@
-import { joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka'
+import { joinGroupV9, leaveGroupV5, syncGroupV5 } from './wire-library.ts'
 import { sleep } from '../clock.ts'
 import { StreamsError, describeError } from '../errors.ts'
 import type {

@@ -1,4 +1,4 @@
-import { heartbeatV4 } from '@platformatic/kafka'
+import { heartbeatV4 } from './wire-library.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { GroupGeneration } from '../runtime/ports.ts'
 import { classify, errorNamesOf, type Handling } from './classify.ts'

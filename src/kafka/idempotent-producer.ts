@@ -1,4 +1,4 @@
-import { initProducerIdV5, offsetCommitV9 } from '@platformatic/kafka'
+import { initProducerIdV5, offsetCommitV9 } from './wire-library.ts'
 import { StreamsError, describeError, errorCodeOf } from '../errors.ts'
 import type {
   GatheredRecords,

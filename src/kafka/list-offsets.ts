@@ -1,4 +1,4 @@
-import { listOffsetsV9 } from '@platformatic/kafka'
+import { listOffsetsV9 } from './wire-library.ts'
 import { StreamsError } from '../errors.ts'
 import { partitionKey, type TopicPartition } from '../runtime/ports.ts'
 import type { BrokerConnections } from './broker-connections.ts'

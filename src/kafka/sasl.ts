@@ -1,10 +1,5 @@
-import {
-  type Connection,
-  saslAuthenticateV2,
-  saslHandshakeV1,
-  saslPlain,
-  saslScramSha,
-} from '@platformatic/kafka'
+import type { Connection } from '@platformatic/kafka'
+import { saslAuthenticateV2, saslHandshakeV1, saslPlain, saslScramSha } from './wire-library.ts'
 import type { SaslOptions } from './options.ts'
 
 /** Returns after how many milliseconds it has to be done again (KIP-368); 0: never. */

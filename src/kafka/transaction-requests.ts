@@ -1,9 +1,5 @@
-import {
-  addOffsetsToTxnV4,
-  addPartitionsToTxnV3,
-  initProducerIdV5,
-  type Connection,
-} from '@platformatic/kafka'
+import type { Connection } from '@platformatic/kafka'
+import { addOffsetsToTxnV4, addPartitionsToTxnV3, initProducerIdV5 } from './wire-library.ts'
 import {
   partitionKey,
   type GroupGeneration,

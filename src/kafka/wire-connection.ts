@@ -1,13 +1,7 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import {
-  type Connection,
-  NetworkError,
-  Reader,
-  TimeoutError,
-  UnexpectedCorrelationIdError,
-  type Writer,
-} from '@platformatic/kafka'
+import type { Connection, Writer } from '@platformatic/kafka'
+import { NetworkError, Reader, TimeoutError, UnexpectedCorrelationIdError } from './wire-library.ts'
 import type { Cancel } from '../clock.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { BrokerAddress, ResolvedKafkaOptions } from './options.ts'

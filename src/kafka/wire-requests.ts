@@ -1,13 +1,13 @@
+import type { Reader, Writer } from '@platformatic/kafka'
 import {
-  type Reader,
   ResponseError,
-  Writer,
+  Writer as WireWriter,
   createAPI,
   endTxnV4,
   fetchV17,
   produceV11,
   txnOffsetCommitV4,
-} from '@platformatic/kafka'
+} from './wire-library.ts'
 import { ByteReader } from './varint.ts'
 import type { AbortedTransaction } from './committed-records.ts'
 
@@ -41,7 +41,7 @@ type ProduceArguments = [
 ]
 
 function createProduceRequest(...[transactionalId, timeoutMs, topics]: ProduceArguments): Writer {
-  return Writer.create()
+  return WireWriter.create()
     .appendString(transactionalId)
     .appendInt16(-1) // Every replica in sync must have it.
     .appendInt32(timeoutMs)
@@ -101,10 +101,17 @@ export const produce = Object.freeze({
   ),
 })
 
+type Api<Arguments extends unknown[], Response> = ReturnType<
+  typeof createAPI<Arguments, Response>
+>
+
 type TxnOffsetCommitArguments = Parameters<typeof txnOffsetCommitV4.createRequest>
 type TxnOffsetCommitResponse = Awaited<ReturnType<typeof txnOffsetCommitV4.api.async>>
 
-export const txnOffsetCommit = Object.freeze({
+export const txnOffsetCommit: {
+  readonly version1: typeof txnOffsetCommitV4.api
+  readonly version2: Api<TxnOffsetCommitArguments, TxnOffsetCommitResponse>
+} = Object.freeze({
   version1: txnOffsetCommitV4.api,
   version2: createAPI<TxnOffsetCommitArguments, TxnOffsetCommitResponse>(
     28,
@@ -120,7 +127,10 @@ export interface EndTxnResponse {
   readonly producerEpoch: number
 }
 
-export const endTxn = Object.freeze({
+export const endTxn: {
+  readonly version1: typeof endTxnV4.api
+  readonly version2: Api<Parameters<typeof endTxnV4.createRequest>, EndTxnResponse>
+} = Object.freeze({
   version1: endTxnV4.api,
   version2: createAPI<Parameters<typeof endTxnV4.createRequest>, EndTxnResponse>(
     26,
@@ -215,9 +225,7 @@ function formatUuid(bytes: Buffer): string {
   ].join('-')
 }
 
-export const fetch = createAPI<Parameters<typeof fetchV17.createRequest>, FetchResponse>(
-  1,
-  17,
-  fetchV17.createRequest,
-  parseFetchResponse,
-)
+export const fetch: Api<Parameters<typeof fetchV17.createRequest>, FetchResponse> = createAPI<
+  Parameters<typeof fetchV17.createRequest>,
+  FetchResponse
+>(1, 17, fetchV17.createRequest, parseFetchResponse)

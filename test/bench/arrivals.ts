@@ -1,5 +1,6 @@
 import { type CommittedRecordsFetcher, type ConsumedRecord } from '../../src/runtime/ports.ts'
-import { type BenchWorld, partitions } from './bench-world.ts'
+import type { BenchWorld } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 
 /** Sees what arrives in a topic, committed: by partition, how long nothing came. */
 export class Arrivals implements AsyncDisposable {

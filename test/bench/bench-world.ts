@@ -10,10 +10,9 @@ import { DevEnvironment } from '../../src/dev/dev-environment.ts'
 import { schemaText, schemaTopics, subjectOf } from '../../src/email/schemas.ts'
 import { topicNames } from '../../src/email/topic-names.ts'
 import type { EmailSerdes } from '../../src/email/topics.ts'
-import { connectKafka } from '../../src/kafka/connect-kafka.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
-import { silentLogger } from '../../src/log.ts'
 import type { KafkaCluster } from '../../src/runtime/ports.ts'
+import { connectTo, partitions } from './connect-to.ts'
 import { peerSchemaText } from './peers.ts'
 
 /** A fresh environment with schemas, and all topics but the first, for one scenario. */
@@ -28,7 +27,6 @@ export interface BenchWorld extends AsyncDisposable {
   readonly directory: string
 }
 
-export const partitions = 6
 const dayMs = 24 * 3_600_000
 
 export async function openBenchWorld(): Promise<BenchWorld> {
@@ -82,13 +80,4 @@ export async function deleteTopics(kafka: string, names: readonly string[]): Pro
   const admin = new Admin({ clientId: 'mailonce-bench', bootstrapBrokers: kafka.split(',') })
   await admin.deleteTopics({ topics: [...names] })
   await admin.close()
-}
-
-export function connectTo(kafka: string): KafkaCluster {
-  return connectKafka({
-    bootstrapBrokers: kafka.split(','),
-    clientId: 'mailonce-bench',
-    clock: systemClock,
-    log: silentLogger,
-  })
 }

@@ -1,5 +1,6 @@
 import { topicNames } from '../../src/email/topic-names.ts'
-import { createTopic, openBenchWorld, partitions } from './bench-world.ts'
+import { createTopic, openBenchWorld } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 import { DedupProcess } from './dedup-process.ts'
 import { kafkaStreams, whyNoPeers } from './peers.ts'
 import type { Figures, Scenario } from './scenario.ts'

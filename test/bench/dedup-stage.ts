@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict'
 
 import { topicNames } from '../../src/email/topic-names.ts'
-import {
-  type BenchWorld,
-  createTopic,
-  deleteTopics,
-  openBenchWorld,
-  partitions,
-} from './bench-world.ts'
+import { type BenchWorld, createTopic, deleteTopics, openBenchWorld } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 import { type DedupKind, DedupProcess } from './dedup-process.ts'
 import { loadRequests } from './load-requests.ts'
 import { kafkaStreams } from './peers.ts'

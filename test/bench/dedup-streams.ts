@@ -12,7 +12,7 @@ import { joinStateDirectory, openStateDirectory } from '../../src/state/state-di
 import { TopologyBuilder } from '../../src/topology/builder.ts'
 import { topic } from '../../src/topology/topic.ts'
 import type { Topology } from '../../src/topology/topology.ts'
-import { connectTo } from './bench-world.ts'
+import { connectTo } from './connect-to.ts'
 import type { DedupSettings } from './dedup-process.ts'
 import { counted } from './progress.ts'
 

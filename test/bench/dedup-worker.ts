@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 
 import { topicNames } from '../../src/email/topic-names.ts'
-import { connectTo, partitions } from './bench-world.ts'
+import { connectTo, partitions } from './connect-to.ts'
 import type { DedupSettings } from './dedup-process.ts'
 import { dedupStreams } from './dedup-streams.ts'
 import { DedupThreads } from './dedup-threads.ts'

@@ -3,7 +3,7 @@ import { dedupEntrySerde, dedupStore } from '../../src/email/dedup-store.ts'
 import { identityOf } from '../../src/email/identity.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
 import type { BenchWorld } from './bench-world.ts'
-import { partitions } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 import { knownRequest } from './known-requests.ts'
 
 const recordsPerTransaction = 10_000

@@ -2,7 +2,8 @@ import type { EmailRequested } from '../../src/email/records.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 import { emailRequested } from '../support/email-requests.ts'
-import { type BenchWorld, partitions } from './bench-world.ts'
+import type { BenchWorld } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 
 /** The k-th of requests that differ in nothing but their ids, which are spread over the keys as ids of many systems are. */
 export function knownRequest(number: number, requestedAt: number): EmailRequested {

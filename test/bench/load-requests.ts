@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import type { EmailRequested } from '../../src/email/records.ts'
 import type { ProducedRecord } from '../../src/runtime/ports.ts'
 import { partitionForKey } from '../../src/topology/partitioner.ts'
-import { type BenchWorld, partitions } from './bench-world.ts'
+import type { BenchWorld } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 
 export interface LoadOptions {
   readonly records: number

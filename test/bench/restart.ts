@@ -1,5 +1,5 @@
 import { type BigStore, openBigStore, pause } from './big-store.ts'
-import { partitions } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 import { kafkaStreams } from './peers.ts'
 import type { Contender, Figures, Scenario } from './scenario.ts'
 import { Traffic } from './traffic.ts'

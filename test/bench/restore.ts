@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 
 import { topicNames } from '../../src/email/topic-names.ts'
-import { type BenchWorld, createTopic, openBenchWorld, partitions } from './bench-world.ts'
+import { type BenchWorld, createTopic, openBenchWorld } from './bench-world.ts'
+import { partitions } from './connect-to.ts'
 import { fillChangelog } from './fill-changelog.ts'
 import { kafkaStreams } from './peers.ts'
 import { ProcessorProcess } from './processor-process.ts'
