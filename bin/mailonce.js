@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=16
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=16
 // Finds a Node that can run mailonce and runs it there. Any Node from 18 on has to be able to read this file.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8'
 // As in the first line: docs/performance.md has what both bring. V8 would give new objects 64 MB, and glibc each thread an arena that keeps what
 // was freed in it.
 const smallSemiSpace = '--max-semi-space-size=16'
-const fewArenas = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' }
+const fewArenas = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1' }
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 24 || (major === 24 && minor >= 6)) await runHere()

@@ -101,9 +101,7 @@ export const produce = Object.freeze({
   ),
 })
 
-type Api<Arguments extends unknown[], Response> = ReturnType<
-  typeof createAPI<Arguments, Response>
->
+type Api<Arguments extends unknown[], Response> = ReturnType<typeof createAPI<Arguments, Response>>
 
 type TxnOffsetCommitArguments = Parameters<typeof txnOffsetCommitV4.createRequest>
 type TxnOffsetCommitResponse = Awaited<ReturnType<typeof txnOffsetCommitV4.api.async>>
