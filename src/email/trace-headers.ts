@@ -1,3 +1,4 @@
+import { fmix32 } from '../fmix32.ts'
 import type { RecordHeader } from '../topology/topology.ts'
 import { type FirstPlace, headerNames } from './record-headers.ts'
 
@@ -91,13 +92,13 @@ class SeedHash {
   traceparent(): Buffer {
     const traceparent = Buffer.allocUnsafe(form.length)
     for (let index = 0; index < form.length; index += 1) traceparent[index] = form[index]!
-    writeHex(traceparent, mixed(this.#a), traceIdAt)
-    writeHex(traceparent, mixed(this.#b), traceIdAt + 8)
-    writeHex(traceparent, mixed(this.#c), traceIdAt + 16)
+    writeHex(traceparent, fmix32(this.#a), traceIdAt)
+    writeHex(traceparent, fmix32(this.#b), traceIdAt + 8)
+    writeHex(traceparent, fmix32(this.#c), traceIdAt + 16)
     // Never zero, so neither id is.
-    writeHex(traceparent, mixed(this.#d) | 1, traceIdAt + 24)
-    writeHex(traceparent, mixed(this.#a ^ this.#c), parentIdAt)
-    writeHex(traceparent, mixed(this.#b ^ this.#d) | 1, parentIdAt + 8)
+    writeHex(traceparent, fmix32(this.#d) | 1, traceIdAt + 24)
+    writeHex(traceparent, fmix32(this.#a ^ this.#c), parentIdAt)
+    writeHex(traceparent, fmix32(this.#b ^ this.#d) | 1, parentIdAt + 8)
     return traceparent
   }
 
@@ -110,14 +111,6 @@ class SeedHash {
 }
 
 const seedHash = new SeedHash()
-
-/** The end of murmur3: every bit of the hash depends on every bit before. */
-function mixed(hash: number): number {
-  let bits = hash
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
-}
 
 function writeHex(target: Buffer, word: number, start: number): void {
   for (let digit = 0; digit < 8; digit += 1)

@@ -1,4 +1,4 @@
-import { mixed } from './key-hash.ts'
+import { fmix32 } from '../fmix32.ts'
 
 /** Of 32 bytes, a quarter of a cache line and more: a key's eight bits lie together. */
 const wordsPerBlock = 8
@@ -35,7 +35,7 @@ export class KeyFilter {
 
   /** `hash` is `hashOfKey` of the key. */
   add(hash: number): void {
-    const pattern = mixed(hash)
+    const pattern = fmix32(hash)
     if (this.#has(hash, pattern)) return
     let layer = this.#layers.at(-1)!
     if (layer.keys >= layer.keysMax) {
@@ -53,7 +53,7 @@ export class KeyFilter {
 
   /** False only for the hash of a key that was never added. */
   mayHave(hash: number): boolean {
-    return this.#has(hash, mixed(hash))
+    return this.#has(hash, fmix32(hash))
   }
 
   #has(hash: number, pattern: number): boolean {

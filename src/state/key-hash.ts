@@ -1,3 +1,5 @@
+import { fmix32 } from '../fmix32.ts'
+
 /**
  * 32 bits of a key, every one of which depends on every character: murmur3 over its UTF-16 units, two at a time. Only for what lies in
  * memory: it may change with a release.
@@ -11,18 +13,10 @@ export function hashOfKey(key: string): number {
     hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64
   }
   if (index < length) hash ^= scrambled(key.charCodeAt(index))
-  return mixed(hash ^ length)
+  return fmix32(hash ^ length)
 }
 
 function scrambled(units: number): number {
   const bits = Math.imul(units, 0xcc9e2d51)
   return Math.imul((bits << 15) | (bits >>> 17), 0x1b873593)
-}
-
-/** The end of murmur3: every bit of the hash depends on every bit before. */
-export function mixed(hash: number): number {
-  let bits = hash
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
 }
