@@ -166,6 +166,7 @@ export class Processor {
       serdes,
       sink,
       dedupWindowMs: configuration.dedupWindow,
+      outcomesKeptMs: configuration.outcomesKept,
       inDoubt: configuration.inDoubt,
       retryDelaysMs: configuration.retry,
       limits: configuration.limits.traffic,

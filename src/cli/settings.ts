@@ -126,6 +126,13 @@ export const settings = {
     default: '7d',
     help: 'How long a request is known again; older ones are refused as TOO_OLD.',
   },
+  outcomesKept: {
+    path: 'outcomes-kept',
+    flag: 'outcomes-kept',
+    parser: durationMs({ min: unitsMs.m, max: 3650 * unitsMs.d }),
+    default: '2d',
+    help: 'How much longer than that it is remembered how a request ended and whose mail it was: for duplicates that are read late, and for mails that come back.',
+  },
   retry: {
     path: 'retry',
     flag: 'retry',

@@ -29,6 +29,7 @@ export async function topologyCommand({ flags, terminal }: Invocation): Promise<
     },
     sink,
     dedupWindowMs: 1,
+    outcomesKeptMs: 1,
     inDoubt: 'hold',
     retryDelaysMs: [],
   })

@@ -16,7 +16,6 @@ import { identityOf } from './identity.ts'
 import { type BounceNews, endedMail, type MailEntry, mailKey, withBounce } from './mail-entry.ts'
 import type { MailOwner } from './message-id-store.ts'
 import {
-  keptBeyondWindowMs,
   type KnownEnd,
   laterTakersMax,
   type Outcome,
@@ -56,6 +55,8 @@ export const callbackChildren = Object.freeze({
 
 export interface CallbackOptions {
   readonly store: StoreDefinition<OutcomeEntry>
+  /** How much longer than its identity an end is remembered, milliseconds. */
+  readonly keptMs: number
   /** What is done about mails that come back; left out, nothing is remembered of them. */
   readonly bounces?: {
     /** Whose address is suppressed: who is gone for good, or nobody. */
@@ -121,6 +122,7 @@ class CallbackStep {
   readonly #record: EndRecord
   readonly #context: ProcessorContext<CallbackRecord>
   readonly #store: KeyValueStore<OutcomeEntry>
+  readonly #keptMs: number
   readonly #bounces: CallbackOptions['bounces']
   readonly #identity: string
   #outcome: Outcome
@@ -128,11 +130,12 @@ class CallbackStep {
   constructor(
     record: EndRecord,
     context: ProcessorContext<CallbackRecord>,
-    { store, bounces }: CallbackOptions,
+    { store, keptMs, bounces }: CallbackOptions,
   ) {
     this.#record = record
     this.#context = context
     this.#store = context.store(store)
+    this.#keptMs = keptMs
     this.#bounces = bounces
     this.#identity = identityOf(record.value)
     const entry = this.#store.get(outcomeKey(this.#identity))
@@ -262,8 +265,7 @@ class CallbackStep {
     // An end that has not been known for so long has come and is forgotten, or comes too late to be waited for. So it is where
     // a later request of that name has ended since: it was taken for a new one because the original had ended.
     const superseded = end !== null && end.requestedAtMs > original.requestedAtMs
-    const late =
-      superseded || this.#context.streamTimeMs > original.knownUntilMs + keptBeyondWindowMs
+    const late = superseded || this.#context.streamTimeMs > original.knownUntilMs + this.#keptMs
     if (late || this.#outcome.waiting >= waitingMax) {
       const words = late ? 'UNKNOWN: no longer known' : 'UNKNOWN: too many duplicates wait for it'
       return this.#answerDuplicate(waiting, {

@@ -13,7 +13,7 @@ import { dedupStore } from './dedup-store.ts'
 import { messageIdPrefetch, messageIdProcessor } from './message-id-processor.ts'
 import { messageIdStore } from './message-id-store.ts'
 import { disabledUrls } from './disabled-urls.ts'
-import { outcomeStore } from './outcome-store.ts'
+import { type OutcomeRetention, outcomeStore } from './outcome-store.ts'
 import type { EnvelopeIds } from './envelope-ids.ts'
 import { sendEffect } from './send-effect.ts'
 import { suppressionList, type SuppressionList } from './suppression.ts'
@@ -27,6 +27,8 @@ export interface EmailTopologyOptions {
   readonly sink: Sink<MailRequest>
   /** How long an identity is kept, by record time, milliseconds. */
   readonly dedupWindowMs: number
+  /** How much longer than its identity the end of a request is remembered, milliseconds. */
+  readonly outcomesKeptMs: number
   /** What to do when nobody can know whether the relay took a mail, where the request leaves it open. */
   readonly inDoubt: 'hold' | 'resend'
   /** Delays before each retry, milliseconds: n delays are n retries. */
@@ -55,9 +57,9 @@ const noWebhooks: WebhookOptions = Object.freeze({
 
 /** The flagship: every accepted request is mailed once, and everybody who asked is told how it ended. See docs/design.md. */
 export function emailTopology(options: EmailTopologyOptions): Topology {
-  const { dedupWindowMs: windowMs, bounces } = options
+  const { dedupWindowMs: windowMs, outcomesKeptMs: keptMs, bounces } = options
   const topics = emailTopics(options.serdes, windowMs)
-  const { seen, outbox, outcomes, messageIds } = storesOf(windowMs)
+  const { seen, outbox, outcomes, messageIds } = storesOf({ windowMs, keptMs })
   const suppressed = suppressionList(topics.suppressed)
   const send = sendEffectOf(options, suppressed)
   const disabled = disabledUrls(topics.webhooksDisabled)
@@ -96,7 +98,7 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
       from: ['sent-ends', 'failed-ends', 'repeats', 'bounced'],
       stores: [outcomes],
       prefetch: callbackPrefetch(outcomes, bounces),
-      processor: () => callbackProcessor({ store: outcomes, ...(bounces && { bounces }) }),
+      processor: () => callbackProcessor({ store: outcomes, keptMs, ...(bounces && { bounces }) }),
     })
     .sink('callbacks', { from: 'callback', topic: topics.callback })
     .sink('webhooks', { from: 'callback', topic: topics.webhooksRepartition })
@@ -132,13 +134,13 @@ export function emailTopology(options: EmailTopologyOptions): Topology {
     .build()
 }
 
-/** Those that keep an identity for the window. */
-function storesOf(windowMs: number) {
+/** Those that keep an identity for the window, and how it ended for longer. */
+function storesOf({ windowMs, keptMs }: OutcomeRetention) {
   return {
     seen: dedupStore(windowMs),
     outbox: outboxStore('outbox', windowMs),
-    outcomes: outcomeStore(windowMs),
-    messageIds: messageIdStore(windowMs),
+    outcomes: outcomeStore({ windowMs, keptMs }),
+    messageIds: messageIdStore({ windowMs, keptMs }),
   }
 }
 

@@ -3,7 +3,7 @@ import type { Serde } from '../serde.ts'
 import type { StoreDefinition } from '../state/store.ts'
 import type { RecipientStatus } from './delivery-status.ts'
 import type { RequestName } from './identity.ts'
-import { keptBeyondWindowMs } from './outcome-store.ts'
+import type { OutcomeRetention } from './outcome-store.ts'
 import type { FirstPlace } from './record-headers.ts'
 
 /** Whose mail it is that has a Message-ID. */
@@ -42,12 +42,12 @@ function jsonSerde<T>(what: string): Serde<T> {
 export const messageIdRecordSerde = jsonSerde<MessageIdRecord>('a record of a Message-ID')
 
 /** Message-IDs of mails, for as long as their outcomes are known. */
-export function messageIdStore(windowMs: number): StoreDefinition<MailOwner> {
+export function messageIdStore({ windowMs, keptMs }: OutcomeRetention): StoreDefinition<MailOwner> {
   return {
     name: 'message-ids',
     kind: 'rocksdb',
     value: jsonSerde<MailOwner>('the owner of a mail'),
     changelogConfigs: { 'cleanup.policy': 'compact' },
-    expiresAtMs: (_id, { endedAtMs }) => endedAtMs + windowMs + keptBeyondWindowMs,
+    expiresAtMs: (_id, { endedAtMs }) => endedAtMs + windowMs + keptMs,
   }
 }

@@ -58,29 +58,43 @@ export const outcomeKey = (identity: string): string => `o|${identity}`
 /** `page` counts from 1. */
 export const waitingKey = (identity: string, page: number): string => `w|${page}|${identity}`
 
-/** How far the clocks of brokers and processors may differ before a duplicate is told that the end is not known. */
-const clockDifferenceMaxMs = 24 * 3_600_000
-
-/** How much longer than the window an end is kept: an identity lives longer for a `requestedAt` ahead, and clocks differ. */
-export const keptBeyondWindowMs = requestedAheadMaxMs + clockDifferenceMaxMs
+/** How long an end is remembered. */
+export interface OutcomeRetention {
+  /** The dedup window, milliseconds. */
+  readonly windowMs: number
+  /**
+   * How much longer than its identity in the dedup store, milliseconds. Identities are forgotten by the record time of their requests and ends by that of the
+   * ends, so this bounds how far a backlog or a clock may set the two apart before a duplicate is told that the end is not known.
+   */
+  readonly keptMs: number
+}
 
 /**
- * The store of the callback stage. An outcome is kept from its end on for the window and what `keptBeyondWindowMs` adds, so that it outlives its identity in the dedup store: whoever comes as a
- * duplicate finds it. What an end is still awaited for stays.
+ * The store of the callback stage. An outcome outlives its identity in the dedup store, which counts its window from `requestedAt` where that lies ahead: whoever comes as a duplicate finds it.
+ * What an end is still awaited for stays.
  */
-export function outcomeStore(windowMs: number): StoreDefinition<OutcomeEntry> {
+export function outcomeStore({
+  windowMs,
+  keptMs,
+}: OutcomeRetention): StoreDefinition<OutcomeEntry> {
   return {
     name: 'outcomes',
     kind: 'rocksdb',
     value: outcomeEntrySerde,
     changelogConfigs: { 'cleanup.policy': 'compact' },
     expiresAtMs: (_key, entry) => {
-      if (entry.kind === 'mail') return entry.touchedMs + windowMs + keptBeyondWindowMs
+      if (entry.kind === 'mail') return entry.touchedMs + windowMs + keptMs
       if (entry.kind === 'page' || entry.pages > 0) return undefined
       if (entry.awaited && entry.end === null) return undefined
-      return entry.touchedMs + windowMs + keptBeyondWindowMs
+      return countedFromMs(entry) + windowMs + keptMs
     },
   }
+}
+
+/** Not before its identity's window begins. Whose `requestedAt` is not known may have one as far ahead as is allowed. */
+function countedFromMs({ end, touchedMs }: Outcome): number {
+  const latestMs = touchedMs + requestedAheadMaxMs
+  return Math.max(touchedMs, Math.min(end?.requestedAtMs ?? latestMs, latestMs))
 }
 
 const optionalText = ['null', 'string']

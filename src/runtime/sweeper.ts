@@ -4,6 +4,8 @@ import type { TaskStore } from './task-store.ts'
 
 const stepEveryMs = 100
 const entriesPerStep = 200
+/** From so many on that are due, the next step does not wait. */
+const manyDue = entriesPerStep / 2
 
 /** Where the sweep of one store stands. */
 export interface SweepState {
@@ -19,7 +21,8 @@ export function newSweep(): SweepState {
 }
 
 /**
- * Gives the room of expired entries back: one store at a time, a few entries ten times a second, whatever there is to do besides.
+ * Gives the room of expired entries back: one store at a time, a few entries ten times a second, whatever there is to do besides. Where half of
+ * what it meets is due, the next step comes at the next turn: more turns are made the more comes in, so that what expires does not grow faster than it goes.
  * A round that has met nothing due rests until the earliest expiry it has seen. An entry that comes meanwhile and
  * expires earlier still is met a round late; nobody reads it by then, because readers compare the time themselves.
  */
@@ -27,7 +30,7 @@ export class Sweeper {
   #turn = 0
   #nextMs = -Infinity
 
-  /** At most one step in a tenth of a second, monotonic time. Deletions go into the active cycle, so tombstone and expiry commit together. */
+  /** At most one step in a tenth of a second, monotonic time, unless much is due. Deletions go into the active cycle, so tombstone and expiry commit together. */
   async step(running: readonly OwnedTask[], nowMs: number): Promise<void> {
     if (nowMs < this.#nextMs) return
     this.#nextMs = nowMs + stepEveryMs
@@ -36,7 +39,9 @@ export class Sweeper {
     )
     this.#turn += 1
     const next = due[this.#turn % due.length]
-    if (next) await sweepSome(next.task, next.store)
+    if (next === undefined) return
+    const swept = await sweepSome(next.task, next.store)
+    if (swept >= manyDue) this.#nextMs = nowMs
   }
 }
 
@@ -46,23 +51,28 @@ function isDue({ environment }: Task, { definition, sweep }: TaskStore): boolean
   return sweep.cursor !== '' || streamTimeMs >= sweep.notBeforeMs
 }
 
-async function sweepSome(task: Task, store: TaskStore): Promise<void> {
+/** How many entries it has deleted. */
+async function sweepSome(task: Task, store: TaskStore): Promise<number> {
   const { definition, overlaid, sweep } = store
   const nowMs = task.environment.streamTimeMs
+  let swept = 0
   const entries = await overlaid.scanCommitted('', sweep.cursor, entriesPerStep)
   for (const [key, value] of entries) {
     const atMs = definition.expiresAtMs?.(key, value)
     if (atMs === undefined) continue
     // What a cycle has just written is newer than what the scan has read.
-    if (atMs <= nowMs && !overlaid.isLoaded(key)) overlaid.delete(key)
-    else sweep.earliestMs = Math.min(sweep.earliestMs, atMs)
+    if (atMs <= nowMs && !overlaid.isLoaded(key)) {
+      overlaid.delete(key)
+      swept += 1
+    } else sweep.earliestMs = Math.min(sweep.earliestMs, atMs)
   }
   const last = entries.at(-1)
   if (last !== undefined) {
     sweep.cursor = last[0]
-    return
+    return swept
   }
   sweep.notBeforeMs = sweep.earliestMs === Infinity ? nowMs + 60_000 : sweep.earliestMs
   sweep.earliestMs = Infinity
   sweep.cursor = ''
+  return swept
 }

@@ -27,6 +27,7 @@ const examples: Readonly<Record<Exclude<SettingName, 'config'>, unknown>> = {
   from: 'noreply@example.com',
   inDoubt: 'resend',
   dedupWindow: '30d',
+  outcomesKept: '5d',
   retry: '1m,5m',
   retryClasses: [{ text: 'blocked using', class: 'temporary' }],
   smtpRecipientsMax: 50,

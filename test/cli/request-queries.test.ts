@@ -20,6 +20,7 @@ const topology = emailTopology({
   serdes: plainSerdes,
   sink: idleSink,
   dedupWindowMs: 1000,
+  outcomesKeptMs: 1000,
   inDoubt: 'hold',
   retryDelaysMs: [],
 })
@@ -48,7 +49,9 @@ beforeEach(() => {
   )
   state = 'running'
   const task = (id: string, backend: MemoryStoreBackend): Task => {
-    const definition = id.startsWith('send') ? outboxStore('outbox', 1) : outcomeStore(1)
+    const definition = id.startsWith('send')
+      ? outboxStore('outbox', 1)
+      : outcomeStore({ windowMs: 1, keptMs: 1 })
     const store = { definition, backend }
     return {
       id,
@@ -162,7 +165,7 @@ test('what was never sent is known by its end alone', async () => {
   const requestId = idIn(1)
   const identity = identityOf({ source: 'a/b', requestId })
   const end = { words: 'FAILED INVALID', messageId: null, requestedAtMs: 1, atMs: 2000 }
-  const value = outcomeStore(1).value.serialize({
+  const value = outcomeStore({ windowMs: 1, keptMs: 1 }).value.serialize({
     kind: 'outcome',
     sequence: 0,
     end,

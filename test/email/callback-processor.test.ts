@@ -9,6 +9,7 @@ import {
   duplicateRequest,
   emailFailed,
   emailSent,
+  keptMs,
   windowMs,
 } from '../support/callback-stage.ts'
 import { noonMs } from '../support/email-requests.ts'
@@ -278,7 +279,7 @@ test('many may wait, in pages of bounded size, and none of them is left', () => 
 
 test('a duplicate whose original has been forgotten is answered all the same', () => {
   const stage = new CallbackStage()
-  const timestampMs = noonMs + windowMs + 2 * dayMs
+  const timestampMs = noonMs + windowMs + keptMs
 
   const inTime = stage.read(duplicateRequest({ timestampMs }))
   const late = stage.read(duplicateRequest({ timestampMs: timestampMs + 1 }))
@@ -301,19 +302,29 @@ test('more than ten thousand do not wait: they are answered at once', () => {
 })
 
 test.each([
-  { what: 'an end', value: emailSent(), keptMs: windowMs + 2 * dayMs - 1 },
+  { what: 'an end', value: emailSent(), countedFromMs: noonMs + 10 },
+  {
+    what: 'the end of a request ahead of its time',
+    value: emailSent({ requestedAt: noonMs + 5000 }),
+    countedFromMs: noonMs + 5000,
+  },
+  {
+    what: 'the end of a request years ahead',
+    value: emailFailed({ reason: 'INVALID', requestedAt: noonMs + 1000 * dayMs }),
+    countedFromMs: noonMs + 10 + dayMs,
+  },
   {
     what: 'a record too old',
     value: emailFailed({ reason: 'TOO_OLD' }),
-    keptMs: windowMs + 2 * dayMs - 1,
+    countedFromMs: noonMs + 10 + dayMs,
   },
-])('$what is remembered for the window and two days', ({ value, keptMs }) => {
+])('$what is remembered for as long as its identity and then some', ({ value, countedFromMs }) => {
   const stage = new CallbackStage()
   stage.read(value)
 
-  stage.context.sweep(stage.store, noonMs + 10 + keptMs)
+  stage.context.sweep(stage.store, countedFromMs + windowMs + keptMs - 1)
   const during = stage.context.entries(stage.store).size
-  stage.context.sweep(stage.store, noonMs + 10 + keptMs + 1)
+  stage.context.sweep(stage.store, countedFromMs + windowMs + keptMs)
 
   expect(during).toBe(1)
   expect(stage.context.entries(stage.store).size).toBe(0)

@@ -14,6 +14,7 @@ const topologyOf = (dedupWindowMs: number) =>
     serdes: plainSerdes,
     sink: idleSink,
     dedupWindowMs,
+    outcomesKeptMs: dayMs,
     inDoubt: 'hold',
     retryDelaysMs: [1000],
   })

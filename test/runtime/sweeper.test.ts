@@ -16,7 +16,11 @@ const mixed: StoreDefinition<string> = {
 }
 
 /** What the sweep has deleted after so many steps. */
-async function swept(values: readonly string[], steps: number): Promise<readonly string[]> {
+async function swept(
+  values: readonly string[],
+  steps: number,
+  stepMs = 100,
+): Promise<readonly string[]> {
   const backend = new MemoryStoreBackend()
   const writes = values.map((value, index) => ({
     key: String(index).padStart(4, '0'),
@@ -28,7 +32,7 @@ async function swept(values: readonly string[], steps: number): Promise<readonly
   const task = { environment: { streamTimeMs: 1000 }, stores: new Map([['mixed', store]]) }
   const sweeper = new Sweeper()
   for (let step = 0; step < steps; step += 1)
-    await sweeper.step([{ task } as unknown as OwnedTask], step * 100)
+    await sweeper.step([{ task } as unknown as OwnedTask], step * stepMs)
   return overlaid.freeze().map(({ key }) => key)
 }
 
@@ -37,6 +41,14 @@ test('what has expired is deleted, a few hundred entries at a step', async () =>
 
   expect(await swept(values, 1)).toEqual(['0000'])
   expect(await swept(values, 3)).toEqual(['0000', '0200', '0400'])
+})
+
+test('steps are a tenth of a second apart, and follow each other where half of what they meet is due', async () => {
+  const everySecond = Array.from({ length: 450 }, (_, index) => (index % 2 === 0 ? 'x' : 'stays'))
+  const everyThird = Array.from({ length: 450 }, (_, index) => (index % 3 === 0 ? 'x' : 'stays'))
+
+  expect(await swept(everySecond, 3, 1)).toHaveLength(225)
+  expect(await swept(everyThird, 3, 1)).toHaveLength(67)
 })
 
 test('a page that is short because its entries are large is not the end of the round', async () => {

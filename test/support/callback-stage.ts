@@ -19,6 +19,7 @@ import { noonMs } from './email-requests.ts'
 import { FakeContext } from './fake-context.ts'
 
 export const windowMs = 7 * 24 * 3_600_000
+export const keptMs = 2 * 24 * 3_600_000
 export const callback = { context: { order: '7' }, url: null }
 
 export function emailSent(fields: Partial<EmailSent> = {}): EmailSent {
@@ -84,7 +85,7 @@ export function bounce(fields: Partial<Bounce> = {}): Bounce {
 /** One task of the callback stage over maps. */
 export class CallbackStage {
   readonly context = new FakeContext()
-  readonly store: StoreDefinition<OutcomeEntry> = outcomeStore(windowMs)
+  readonly store: StoreDefinition<OutcomeEntry> = outcomeStore({ windowMs, keptMs })
   /** Those that have come so far. */
   readonly webhooks: StreamRecord<string, WebhookRequest>[] = []
   /** What went to the suppression list, by key. */
@@ -108,7 +109,7 @@ export class CallbackStage {
     this.context.streamTimeMs = Math.max(this.context.streamTimeMs, timestampMs)
     const record = { key: value.requestId, value, timestampMs, headers: place.headers ?? [] }
     const bounces = this.#bounces
-    const options = { store: this.store, ...(bounces && { bounces }) }
+    const options = { store: this.store, keptMs, ...(bounces && { bounces }) }
     callbackProcessor(options).process(record, this.context)
     return this.context.take().flatMap(each => {
       if (each.to === 'callbacks') return [each.record as StreamRecord<string, EmailCallback>]

@@ -47,6 +47,7 @@ export class EmailFlow {
       serdes: plainSerdes,
       sink: idleSink,
       dedupWindowMs: flowWindowMs,
+      outcomesKeptMs: flowWindowMs,
       inDoubt: 'hold',
       retryDelaysMs: [],
       ...options,

@@ -106,6 +106,7 @@ export class EmailMachine {
       serdes: plainSerdes,
       sink,
       dedupWindowMs: windowMs,
+      outcomesKeptMs: 2 * 24 * 3_600_000,
       inDoubt,
       retryDelaysMs,
       ...limits,
