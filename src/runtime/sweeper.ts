@@ -4,8 +4,9 @@ import type { TaskStore } from './task-store.ts'
 
 const stepEveryMs = 100
 const entriesPerStep = 200
-/** From so many on that are due, the next step does not wait. */
+/** From so many on that are due, the next step comes sooner: what expires at once is no reason for transactions full of tombstones. */
 const manyDue = entriesPerStep / 2
+const soonMs = 10
 
 /** Where the sweep of one store stands. */
 export interface SweepState {
@@ -22,7 +23,7 @@ export function newSweep(): SweepState {
 
 /**
  * Gives the room of expired entries back: one store at a time, a few entries ten times a second, whatever there is to do besides. Where half of
- * what it meets is due, the next step comes at the next turn: more turns are made the more comes in, so that what expires does not grow faster than it goes.
+ * what it meets is due, a hundred times a second.
  * A round that has met nothing due rests until the earliest expiry it has seen. An entry that comes meanwhile and
  * expires earlier still is met a round late; nobody reads it by then, because readers compare the time themselves.
  */
@@ -30,7 +31,7 @@ export class Sweeper {
   #turn = 0
   #nextMs = -Infinity
 
-  /** At most one step in a tenth of a second, monotonic time, unless much is due. Deletions go into the active cycle, so tombstone and expiry commit together. */
+  /** At most one step in a tenth of a second, monotonic time, or a hundredth where much is due. Deletions go into the active cycle, so tombstone and expiry commit together. */
   async step(running: readonly OwnedTask[], nowMs: number): Promise<void> {
     if (nowMs < this.#nextMs) return
     this.#nextMs = nowMs + stepEveryMs
@@ -41,7 +42,7 @@ export class Sweeper {
     const next = due[this.#turn % due.length]
     if (next === undefined) return
     const swept = await sweepSome(next.task, next.store)
-    if (swept >= manyDue) this.#nextMs = nowMs
+    if (swept >= manyDue) this.#nextMs = nowMs + soonMs
   }
 }
 

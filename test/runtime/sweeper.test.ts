@@ -43,12 +43,12 @@ test('what has expired is deleted, a few hundred entries at a step', async () =>
   expect(await swept(values, 3)).toEqual(['0000', '0200', '0400'])
 })
 
-test('steps are a tenth of a second apart, and follow each other where half of what they meet is due', async () => {
+test('steps are a tenth of a second apart, and a hundredth where half of what they meet is due', async () => {
   const everySecond = Array.from({ length: 450 }, (_, index) => (index % 2 === 0 ? 'x' : 'stays'))
   const everyThird = Array.from({ length: 450 }, (_, index) => (index % 3 === 0 ? 'x' : 'stays'))
 
-  expect(await swept(everySecond, 3, 1)).toHaveLength(225)
-  expect(await swept(everyThird, 3, 1)).toHaveLength(67)
+  expect(await swept(everySecond, 3, 10)).toHaveLength(225)
+  expect(await swept(everyThird, 3, 10)).toHaveLength(67)
 })
 
 test('a page that is short because its entries are large is not the end of the round', async () => {
