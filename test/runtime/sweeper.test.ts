@@ -48,6 +48,7 @@ test('steps are a tenth of a second apart, and a hundredth where half of what th
   const everyThird = Array.from({ length: 450 }, (_, index) => (index % 3 === 0 ? 'x' : 'stays'))
 
   expect(await swept(everySecond, 3, 10)).toHaveLength(225)
+  expect(await swept(everySecond, 3, 5)).toHaveLength(200)
   expect(await swept(everyThird, 3, 10)).toHaveLength(67)
 })
 
