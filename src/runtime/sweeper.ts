@@ -2,11 +2,11 @@ import type { OwnedTask } from './owned-tasks.ts'
 import type { Task } from './task.ts'
 import type { TaskStore } from './task-store.ts'
 
-const stepEveryMs = 100
 const entriesPerStep = 200
 /** From so many on that are due, the next step comes sooner: what expires at once is no reason for transactions full of tombstones. */
 const manyDue = entriesPerStep / 2
-const soonMs = 10
+/** Milliseconds until the next step after one that met many, some, or nothing that is due: an entry costs as much to look at as to write. */
+const untilNextMs = Object.freeze({ many: 10, some: 100, nothing: 500 })
 
 /** Where the sweep of one store stands. */
 export interface SweepState {
@@ -22,8 +22,8 @@ export function newSweep(): SweepState {
 }
 
 /**
- * Gives the room of expired entries back: one store at a time, a few entries ten times a second, whatever there is to do besides. Where half of
- * what it meets is due, a hundred times a second.
+ * Gives the room of expired entries back: one store at a time, a few entries at a step, whatever there is to do besides: twice a second, ten times
+ * where something is due, a hundred times where half of it is.
  * A round that has met nothing due rests until the earliest expiry it has seen. An entry that comes meanwhile and
  * expires earlier still is met a round late; nobody reads it by then, because readers compare the time themselves.
  */
@@ -31,10 +31,10 @@ export class Sweeper {
   #turn = 0
   #nextMs = -Infinity
 
-  /** At most one step in a tenth of a second, monotonic time, or a hundredth where much is due. Deletions go into the active cycle, so tombstone and expiry commit together. */
+  /** One step where it is time for it, monotonic. Deletions go into the active cycle, so tombstone and expiry commit together. */
   async step(running: readonly OwnedTask[], nowMs: number): Promise<void> {
     if (nowMs < this.#nextMs) return
-    this.#nextMs = nowMs + stepEveryMs
+    this.#nextMs = nowMs + untilNextMs.some
     const due = running.flatMap(({ task }) =>
       [...task.stores.values()].filter(store => isDue(task, store)).map(store => ({ task, store })),
     )
@@ -42,7 +42,7 @@ export class Sweeper {
     const next = due[this.#turn % due.length]
     if (next === undefined) return
     const swept = await sweepSome(next.task, next.store)
-    if (swept >= manyDue) this.#nextMs = nowMs + soonMs
+    this.#nextMs = nowMs + untilNextMs[swept >= manyDue ? 'many' : swept > 0 ? 'some' : 'nothing']
   }
 }
 

@@ -43,17 +43,25 @@ test('what has expired is deleted, a few hundred entries at a step', async () =>
   expect(await swept(values, 3)).toEqual(['0000', '0200', '0400'])
 })
 
-test('steps are a tenth of a second apart, and a hundredth where half of what they meet is due', async () => {
-  const everySecond = Array.from({ length: 450 }, (_, index) => (index % 2 === 0 ? 'x' : 'stays'))
-  const everyThird = Array.from({ length: 450 }, (_, index) => (index % 3 === 0 ? 'x' : 'stays'))
+test.each([
+  { share: 'half of what it met', every: 2, apartMs: 10 },
+  { share: 'a third', every: 3, apartMs: 100 },
+  { share: 'nothing', every: 1000, apartMs: 500 },
+])('the next step comes after $apartMs ms where $share was due', async ({ every, apartMs }) => {
+  const values = Array.from({ length: 400 }, (_, index) =>
+    index % every === every - 1 ? 'x' : 'stays',
+  )
+  const inFirst = values.slice(0, 200).filter(each => each === 'x').length
+  // Every fifth of the way to the second step, which meets one that is due in any case.
+  const due = values.with(399, 'x')
+  const inBoth = due.filter(each => each === 'x').length
 
-  expect(await swept(everySecond, 3, 10)).toHaveLength(225)
-  expect(await swept(everySecond, 3, 5)).toHaveLength(200)
-  expect(await swept(everyThird, 3, 10)).toHaveLength(67)
+  expect(await swept(due, 5, apartMs / 5)).toHaveLength(inFirst)
+  expect(await swept(due, 6, apartMs / 5)).toHaveLength(inBoth)
 })
 
 test('a page that is short because its entries are large is not the end of the round', async () => {
   const large = `stays${' '.repeat(5 * 1024 * 1024)}`
 
-  expect(await swept([large, large, large, 'x'], 2)).toEqual(['0003'])
+  expect(await swept([large, large, large, 'x'], 2, 500)).toEqual(['0003'])
 })

@@ -48,6 +48,11 @@ export class CountingSmtpProcess implements AsyncDisposable {
     return (await this.#ask('GET', '/counts')) as CountingSmtpStatus
   }
 
+  /** How many mails it has taken: to be asked often, because `counts` goes through all of them. */
+  async accepted(): Promise<number> {
+    return (await this.#ask('GET', '/accepted')) as number
+  }
+
   async deliveries(): Promise<readonly Delivery[]> {
     return (await this.#ask('GET', '/deliveries')) as readonly Delivery[]
   }

@@ -31,7 +31,7 @@ export interface CountingSmtpOptions {
 
 /**
  * A relay that takes every mail at once and counts it, to prove that nothing was mailed twice or lost. It is told about faults and
- * outages over HTTP: `GET /counts`, `GET /deliveries`, `POST /mode {"mode":"refuse"}`, `POST /faults {"dropAfterDot":0.1}`,
+ * outages over HTTP: `GET /counts`, `GET /accepted`, `GET /deliveries`, `POST /mode {"mode":"refuse"}`, `POST /faults {"dropAfterDot":0.1}`,
  * `POST /clear`.
  */
 export class CountingSmtpServer implements AsyncDisposable {
@@ -115,6 +115,8 @@ export class CountingSmtpServer implements AsyncDisposable {
     switch (`${request.method} ${request.url}`) {
       case 'GET /counts':
         return this.status()
+      case 'GET /accepted':
+        return this.journal.deliveries.length
       case 'GET /deliveries':
         return this.journal.deliveries
       case 'POST /mode':
