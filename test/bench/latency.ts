@@ -74,8 +74,7 @@ async function once(
     await producer.commit()
     await new Promise(resolve => setTimeout(resolve, 4))
   }
-  while ((await relay.counts()).accepted < count)
-    await new Promise(resolve => setTimeout(resolve, 50))
+  while ((await relay.accepted()) < count) await new Promise(resolve => setTimeout(resolve, 50))
   const took = (await relay.deliveries())
     .slice(warmup)
     .map(each => each.atMs - publishedAtMs.get(each.recipients[0]!)!)
