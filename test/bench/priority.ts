@@ -42,7 +42,7 @@ async function once(nodeFlags: readonly string[]): Promise<Figures> {
   )
   await processor.ready
   const open = (): Promise<number> => processor.metric('mailonce_open_requests', 'send')
-  const sent = async (): Promise<number> => await relay.accepted()
+  const sent = (): Promise<number> => relay.accepted()
   while ((await open()) + (await sent()) < bulk) await pause(200)
   const openAtBegin = await open()
 
