@@ -1,6 +1,7 @@
 import type RocksDB from 'rocksdb-native'
 
 import { StreamsError } from '../errors.ts'
+import { InfoLog } from './info-log.ts'
 import { bindingError, rocksdbError } from './rocksdb-error.ts'
 
 /** Bounds of one range: `gt` or `gte` below, `lt` above. */
@@ -29,11 +30,13 @@ const defaults = Object.freeze({ writeBufferBytes: 8 * 1024 * 1024, blockCache: 
 export class RocksdbDatabase implements AsyncDisposable {
   readonly path: string
   readonly #database: RocksDB
+  readonly #infoLog: InfoLog
   #closed: Promise<void> | undefined
 
   private constructor(path: string, database: RocksDB) {
     this.path = path
     this.#database = database
+    this.#infoLog = new InfoLog(path)
   }
 
   /** The directory's parent must exist. Throws STATE_LOCKED, STORE_CORRUPTED, DISK_FULL, ENVIRONMENT_MISSING, CONFIGURATION_INVALID. */
@@ -41,6 +44,7 @@ export class RocksdbDatabase implements AsyncDisposable {
     const { writeBufferBytes, blockCache } = { ...defaults, ...options }
     const Binding = await loadBinding()
     try {
+      await InfoLog.deleteOld(path)
       const database = new Binding(path, {
         writeBufferSize: writeBufferBytes,
         blockCache,
@@ -79,6 +83,7 @@ export class RocksdbDatabase implements AsyncDisposable {
         else batch.tryPut(keys[index]!, value)
       }
       await batch.flush()
+      this.#infoLog.noteWrite()
     })
   }
 
@@ -110,6 +115,8 @@ export class RocksdbDatabase implements AsyncDisposable {
   /** Bytes of the files and of what is still in memory. */
   async approximateBytes(): Promise<number> {
     return this.#do('measure', async database => {
+      // Who writes nothing is asked for its size all the same.
+      await this.#infoLog.trim()
       const files = await database.getProperty('rocksdb.total-sst-files-size')
       const memory = await database.getProperty('rocksdb.cur-size-all-mem-tables')
       return Number(files ?? 0) + Number(memory ?? 0)
