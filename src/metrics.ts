@@ -52,11 +52,15 @@ export class Histogram {
   }
 }
 
+type ValueTree<Child> = Map<string | number, ValueTree<Child> | Child>
+
 /** A metric's values, one for each combination of labels. Whoever observes often keeps what `labels` returned. */
 export class MetricFamily<Label extends string, Child> {
   readonly labelNames: readonly Label[]
   readonly #create: () => Child
   readonly #children = new Map<string, Child>()
+  /** The same by their values, one level for each label name: nothing is made to find one that is known. */
+  readonly #byValue: ValueTree<Child> = new Map()
 
   constructor(labelNames: readonly Label[], create: () => Child) {
     this.labelNames = labelNames
@@ -64,22 +68,36 @@ export class MetricFamily<Label extends string, Child> {
   }
 
   labels(values: LabelValues<Label>): Child {
-    const key = this.#key(values)
-    const known = this.#children.get(key)
-    if (known !== undefined) return known
-    const child = this.#create()
-    this.#children.set(key, child)
+    const names = this.labelNames
+    let tree = this.#byValue
+    for (let index = 0; index < names.length - 1; index += 1) {
+      const value = values[names[index]!]
+      let below = tree.get(value) as ValueTree<Child> | undefined
+      if (below === undefined) tree.set(value, (below = new Map()))
+      tree = below
+    }
+    const last = names.length === 0 ? '' : values[names[names.length - 1]!]
+    let child = tree.get(last) as Child | undefined
+    if (child === undefined) tree.set(last, (child = this.#childOf(this.#key(values))))
     return child
   }
 
   /** Forgets every combination: what is gone (a partition that moved away) must not be shown for ever. */
   clear(): void {
     this.#children.clear()
+    this.#byValue.clear()
   }
 
   /** Labels as Prometheus writes them, without braces, and the values. */
   entries(): Iterable<[labels: string, child: Child]> {
     return this.#children.entries()
+  }
+
+  /** Values that are written alike, the number and its text, are one. */
+  #childOf(key: string): Child {
+    let child = this.#children.get(key)
+    if (child === undefined) this.#children.set(key, (child = this.#create()))
+    return child
   }
 
   #key(values: LabelValues<Label>): string {

@@ -50,6 +50,19 @@ test('a label value cannot break out of its quotes', () => {
   expect(registry.render()).toContain(String.raw`odd_total{text="a\"b\\c\nd"} 1`)
 })
 
+test('values that are written alike are one', () => {
+  const registry = new MetricRegistry()
+  const lag = registry.gauge('lag_records', 'Lag.', ['topic', 'partition'])
+
+  lag.labels({ topic: 'a', partition: 0 }).inc(2)
+  lag.labels({ topic: 'a', partition: '0' }).inc(3)
+  lag.labels({ partition: 0, topic: 'a' }).inc(1)
+  lag.labels({ topic: 'b', partition: 0 }).inc(1)
+
+  expect(registry.render()).toContain('lag_records{topic="a",partition="0"} 6')
+  expect(registry.render()).toContain('lag_records{topic="b",partition="0"} 1')
+})
+
 test('the same metric may be asked for twice, another kind under its name may not', () => {
   const registry = new MetricRegistry()
 

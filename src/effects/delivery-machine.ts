@@ -105,11 +105,7 @@ function attempt(
 ): Transition {
   assert(isIdle(delivery), `an attempt begins from rest, not while ${delivery.state.kind}`)
   assert(intent.accepted.length > 0, 'an attempt serves somebody')
-  const pending = new Set(pendingTargets(delivery))
-  assert(
-    intent.accepted.every(target => pending.has(target)),
-    'an attempt serves nobody who is settled',
-  )
+  assert(arePending(delivery, intent.accepted), 'an attempt serves nobody who is settled')
   const targets = markTargets(delivery.targets, intent.refused, 'refused')
   const tried: Delivery = {
     ...delivery,
@@ -182,16 +178,14 @@ function conclude(
 ): Transition {
   const { outcome, nowMs, token } = event
   const replies = repliesOf(targets, outcome)
-  const rested: Delivery = {
-    ...delivery,
-    state: { kind: 'queued' },
-    reply: outcome.reply || delivery.reply,
+  const rest = { state: { kind: 'queued' }, reply: outcome.reply || delivery.reply } as const
+  if (outcome.kind === 'done') {
+    const accepted = markTargets(delivery.targets, replies, 'accepted')
+    const done = { ...delivery, ...rest, targets: accepted, acceptedAtMs: nowMs, drops: 0 }
+    return proceed(done, nowMs)
   }
+  const rested: Delivery = { ...delivery, ...rest }
   switch (outcome.kind) {
-    case 'done': {
-      const accepted = markTargets(delivery.targets, replies, 'accepted')
-      return proceed({ ...rested, targets: accepted, acceptedAtMs: nowMs, drops: 0 }, nowMs)
-    }
     case 'refused': {
       // The relay may refuse a repetition because it has the mail.
       if (isRepetition) return proceed(held(rested, targets, outcome.reply), nowMs)
@@ -327,6 +321,13 @@ function repliesOf(targets: readonly string[], outcome: Outcome): TargetReply[] 
   return targets.map(target =>
     retryAfterMs === undefined ? { target, reply } : { target, reply, retryAfterMs },
   )
+}
+
+function arePending(delivery: Delivery, targets: readonly string[]): boolean {
+  const pending = pendingTargets(delivery)
+  if (targets.length === 1) return pending.includes(targets[0]!)
+  const known = new Set(pending)
+  return targets.every(target => known.has(target))
 }
 
 function hasPending(delivery: Delivery): boolean {

@@ -1,7 +1,7 @@
 import type { Postponement } from '../sinks/sink.ts'
 import { type Delivery, nextDueMs } from './delivery.ts'
 import { backOffMs, isSilentTooLong, type Moment, type RetryPolicy } from './delivery-schedule.ts'
-import type { EndKind } from './effect.ts'
+import type { EndKind, TargetState } from './effect.ts'
 import { held, repetitionOf } from './repetition.ts'
 
 /** The next state, and the end to publish if the event brought one. The same delivery object means: the event says nothing. */
@@ -56,10 +56,14 @@ export function giveUp(before: Delivery, nowMs: number, kind: EndKind, reason: s
 
 /** Accepted by one is done; else somebody in doubt makes it in doubt; else the reason given, or that somebody's retries ran out. */
 export function end(delivery: Delivery, nowMs: number, otherwise: EndKind): Transition {
-  const has = (status: string): boolean => delivery.targets.some(each => each.status === status)
-  const ranOut = otherwise === 'refused' && delivery.targets.some(each => each.ranOut === true)
+  const { targets } = delivery
+  const ranOut = otherwise === 'refused' && targets.some(hasRunOut)
   const reason = ranOut ? 'retries-exhausted' : otherwise
-  const kind: EndKind = has('accepted') ? 'done' : has('unknown') ? 'in-doubt' : reason
+  const kind: EndKind = targets.some(isAccepted)
+    ? 'done'
+    : targets.some(isInDoubt)
+      ? 'in-doubt'
+      : reason
   // A second in-doubt end would say nothing new: the first one stands.
   const published = delivery.revising && kind === 'in-doubt' ? null : kind
   return {
@@ -67,3 +71,7 @@ export function end(delivery: Delivery, nowMs: number, otherwise: EndKind): Tran
     end: published,
   }
 }
+
+const isAccepted = ({ status }: TargetState): boolean => status === 'accepted'
+const isInDoubt = ({ status }: TargetState): boolean => status === 'unknown'
+const hasRunOut = ({ ranOut }: TargetState): boolean => ranOut === true

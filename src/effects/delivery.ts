@@ -89,7 +89,7 @@ export function newDelivery(
   record: Pick<Delivery, 'key' | 'headers' | 'origin' | 'payload'>,
 ): Delivery {
   const { targets, ...rest } = plan
-  return {
+  const delivery: Delivery = {
     plan: rest,
     targets: targets.map(target => ({ target, status: 'pending', reply: '', retries: 0 })),
     state: { kind: 'queued' },
@@ -108,8 +108,8 @@ export function newDelivery(
     key: record.key,
     headers: record.headers,
     payload: record.payload,
-    ...(record.origin === undefined ? {} : { origin: placeOf(record.origin) }),
   }
+  return record.origin === undefined ? delivery : { ...delivery, origin: placeOf(record.origin) }
 }
 
 /** A place may be given as the whole record that stood there. */
@@ -118,6 +118,9 @@ function placeOf({ topic, partition, offset }: EffectOrigin): EffectOrigin {
 }
 
 export function pendingTargets({ targets }: Delivery): string[] {
+  const [only] = targets
+  if (only !== undefined && targets.length === 1)
+    return only.status === 'pending' ? [only.target] : []
   const pending: string[] = []
   for (const { target, status } of targets) if (status === 'pending') pending.push(target)
   return pending
@@ -134,6 +137,8 @@ export function nextDueMs({ targets }: Delivery): number {
 
 /** Whom a try is for: those whose turn has come. Where a clock has gone back that is at least who comes first. */
 export function dueTargets(delivery: Delivery, nowMs: number): string[] {
+  // The only one is who comes first.
+  if (delivery.targets.length === 1) return pendingTargets(delivery)
   const untilMs = Math.max(nowMs, nextDueMs(delivery))
   return delivery.targets.flatMap(({ target, status, dueMs = -Infinity }) =>
     status === 'pending' && dueMs <= untilMs ? [target] : [],
@@ -154,15 +159,21 @@ export function markTargets(
 ): readonly TargetState[] {
   if (replies.length === 0) return targets
   const [only] = replies
-  const byTarget =
-    replies.length === 1 ? undefined : new Map(replies.map(each => [each.target, each.reply]))
+  if (replies.length === 1)
+    return targets.map(each =>
+      each.target === only!.target ? marked(each, only!.reply, status) : each,
+    )
+  const byTarget = new Map(replies.map(each => [each.target, each.reply]))
   return targets.map(each => {
-    const isOnly = byTarget === undefined && only?.target === each.target
-    const reply = isOnly ? only.reply : byTarget?.get(each.target)
-    if (reply === undefined || isSettled(each.status)) return each
-    const { target, retries = 0 } = each
-    return isSettled(status) ? { target, status, reply } : { target, status, reply, retries }
+    const reply = byTarget.get(each.target)
+    return reply === undefined ? each : marked(each, reply, status)
   })
+}
+
+function marked(each: TargetState, reply: string, status: TargetState['status']): TargetState {
+  if (isSettled(each.status)) return each
+  const { target, retries = 0 } = each
+  return isSettled(status) ? { target, status, reply } : { target, status, reply, retries }
 }
 
 function isSettled(status: TargetState['status']): boolean {

@@ -171,11 +171,11 @@ export class EffectEngine<Request> {
       return
     }
     // Replays never come this far (`reread: 'skip'`): first seen at another time, it is another request of that name.
-    const { key, headers, payload, origin } = input
+    const { key, headers, payload } = input
     const ended = store.get(endedKey(plan.identity))
     if (ended && isSameRequest(definition, ended, { plan, headers })) return
     this.#writer.write(
-      newDelivery(plan, { key, headers, payload, ...(definition.deadLetter ? { origin } : {}) }),
+      newDelivery(plan, definition.deadLetter ? input : { key, headers, payload }),
       { kind: 'accepted', nowMs: clock.nowMs() },
       emit,
       input.request,

@@ -48,7 +48,8 @@ export class Flights<Request> {
 
   /** Nothing is under way that could still be abandoned. */
   get onlyPerforming(): boolean {
-    return [...this.#all].every(each => each.stage === 'performing')
+    for (const { stage } of this.#all) if (stage !== 'performing') return false
+    return true
   }
 
   /** Some are neither at their gates nor in a cycle that commits. */
@@ -59,11 +60,15 @@ export class Flights<Request> {
   }
 
   performing(token: string): Flight | undefined {
-    return [...this.#all].find(each => each.stage === 'performing' && each.token === token)
+    for (const each of this.#all)
+      if (each.stage === 'performing' && each.token === token) return each
+    return undefined
   }
 
   atGate(): Flight[] {
-    return [...this.#all].filter(each => each.stage === 'gate')
+    const flights: Flight[] = []
+    for (const each of this.#all) if (each.stage === 'gate') flights.push(each)
+    return flights
   }
 
   takeFailed(): FailedFlight[] {

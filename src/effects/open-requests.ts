@@ -279,11 +279,9 @@ export class OpenRequests {
   #destinationsOf(delivery: Delivery): readonly string[] {
     const traffic = this.#traffic
     if (traffic === undefined) return []
-    const [only, ...others] = pendingTargets(delivery)
-    if (only === undefined) return []
-    const destination = traffic.destinationOf(only)
-    if (others.length === 0) return [destination]
-    return [...new Set([destination, ...others.map(traffic.destinationOf)])].toSorted()
+    const pending = pendingTargets(delivery)
+    if (pending.length === 1) return [traffic.destinationOf(pending[0]!)]
+    return [...new Set(pending.map(traffic.destinationOf))].toSorted()
   }
 
   #resize(requests: number, bytes: number): void {

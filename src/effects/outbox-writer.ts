@@ -8,6 +8,8 @@ import type { Emit, EngineOptions } from './engine-options.ts'
 import type { OpenRequests } from './open-requests.ts'
 import { endedKey, openKey } from './outbox.ts'
 
+const noPayload = Buffer.alloc(0)
+
 /** Writes transitions: into the cycle's store, into memory, and their ends to the outcome topics. */
 export class OutboxWriter<Request> {
   readonly #options: EngineOptions<Request>
@@ -60,10 +62,7 @@ export class OutboxWriter<Request> {
     const { identity } = delivery.plan
     if (event.kind !== 'accepted' && before.state.kind !== 'ended') store.delete(openKey(identity))
     const mayBeRevised = delivery.state.kind === 'ended' && delivery.state.end === 'in-doubt'
-    store.put(
-      endedKey(identity),
-      mayBeRevised ? delivery : { ...delivery, payload: Buffer.alloc(0) },
-    )
+    store.put(endedKey(identity), mayBeRevised ? delivery : { ...delivery, payload: noPayload })
     this.#open.delete(identity)
   }
 

@@ -145,10 +145,9 @@ export class ReadyLines {
     for (let source = first(level.ring); source !== undefined; source = first(level.ring)) {
       const row = this.#takeFrom(source, admit)
       if (row === 'full') return noRow
+      if (source.line.size + source.awake.size === 0) this.#forget(source)
       // Behind the others, until its next turn.
-      level.ring.delete(source)
-      if (source.line.size + source.awake.size > 0) level.ring.add(source)
-      else this.#forget(source)
+      else moveLast(level.ring, source)
       if (row !== noRow) return row
       if (this.#moves >= movesMax) return noRow
     }
@@ -182,9 +181,9 @@ export class ReadyLines {
     this.#took(lane, verdict)
     this.#rows.leave(lane.line, row)
     this.#rows.aside[row] = inNoLine
-    source.awake.delete(lane)
-    if (lane.line.size > 0) source.awake.add(lane)
+    if (lane.line.size > 0) moveLast(source.awake, lane)
     else {
+      source.awake.delete(lane)
       lane.state = 'open'
       this.#lanes.drop(lane)
     }
@@ -301,6 +300,8 @@ export class ReadyLines {
 
 /** The lowest first. Of eight turns one begins with the highest, and one with each priority between in its turn: nobody starves. */
 function inTurn(levels: readonly Level[], turn: number): readonly Level[] {
+  const [only] = levels
+  if (levels.length === 1) return only!.ring.size > 0 ? levels : []
   const busy = levels.filter(each => each.ring.size > 0)
   const last = busy.length - 1
   if (last < 1 || turn % 4 !== 0) return busy
@@ -309,6 +310,12 @@ function inTurn(levels: readonly Level[], turn: number): readonly Level[] {
   if (!isForLast && between === 0) return busy
   const [favoured] = busy.splice(isForLast ? last : 1 + (((turn - 4) / 8) % between), 1)
   return [favoured!, ...busy]
+}
+
+function moveLast<T>(set: Set<T>, each: T): void {
+  if (set.size === 1 && set.has(each)) return
+  set.delete(each)
+  set.add(each)
 }
 
 function first<T>(set: ReadonlySet<T>): T | undefined {

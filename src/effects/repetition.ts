@@ -23,6 +23,8 @@ export function nextTargets(delivery: Delivery, nowMs: number): readonly string[
   return repetitionOf(delivery)?.targets ?? dueTargets(delivery, nowMs)
 }
 
+const noRepetition = Object.freeze({})
+
 /** What the state of an attempt says about repetitions: until when it may be repeated, and whether it is one. */
 export function repeatability(
   delivery: Delivery,
@@ -31,11 +33,13 @@ export function repeatability(
 ): Pick<DeliveryState & { kind: 'attempting' }, 'repeatUntilMs' | 'isRepetition'> {
   const { plan, firstDotMs } = delivery
   const mayRepeat = plan.inDoubt === 'hold' && plan.repeatable === true
+  const isRepetition = repetitionOf(delivery) !== undefined
+  if (!isRepetition && repeatableForMs === undefined) return noRepetition
   return {
     ...(mayRepeat && repeatableForMs !== undefined
       ? { repeatUntilMs: (firstDotMs ?? nowMs) + repeatableForMs - marginMs }
       : {}),
-    ...(repetitionOf(delivery) === undefined ? {} : { isRepetition: true }),
+    ...(isRepetition ? { isRepetition } : {}),
   }
 }
 

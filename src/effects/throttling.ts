@@ -11,12 +11,16 @@ export function failureAnswer(
   return { served: false, complaints: complaintsOf(deferred, traffic) }
 }
 
+/** Nobody complained. */
+const welcomed: Answer = Object.freeze({ served: true, complaints: new Map() })
+
 /** What the reply to the last step says, together with what was deferred before it. One about the other side speaks for no destination. */
 export function answerOf(
   outcome: Outcome,
   { accepted, deferred }: PreparedAttempt,
   traffic: Traffic | undefined,
 ): Answer {
+  if (outcome.kind === 'done' && deferred.length === 0) return welcomed
   const { kind, unavailable = false, ...said } = outcome
   const isTheirs = kind === 'deferred' && !unavailable
   const late = isTheirs ? accepted.map(target => ({ target, ...said })) : []
