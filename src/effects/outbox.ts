@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts'
+import { type Json, JsonWriter } from '../json-writer.ts'
 import type { Serde } from '../serde.ts'
 import type { OutcomeKind, OutcomeNotes } from '../sinks/sink.ts'
 import type { StoreDefinition } from '../state/store.ts'
@@ -37,17 +38,13 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
   serialize: (delivery: Delivery) => {
-    const { payload, plan, key, headers } = delivery
-    const json = JSON.stringify(stateOf(delivery))
-    const end = endOf(plan, key, headers)
-    // Its closing brace is that of the end.
-    const endsAt = 5 + Buffer.byteLength(json) - 1
-    const payloadAt = endsAt + end.length
+    const { payload } = delivery
+    writeState(delivery)
+    const payloadAt = 5 + json.length
     const bytes = Buffer.allocUnsafe(payloadAt + payload.length)
     bytes[0] = formatVersion
-    bytes.writeUInt32BE(payloadAt - 5, 1)
-    bytes.write(json, 5)
-    end.copy(bytes, endsAt)
+    bytes.writeUInt32BE(json.length, 1)
+    json.copyTo(bytes, 5)
     payload.copy(bytes, payloadAt)
     return bytes
   },
@@ -74,46 +71,60 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
   },
 })
 
-type Headers = Delivery['headers']
+const json = new JsonWriter()
 
-/** All that changes, each by its name: taking the rest of an object costs as much as writing it. What is undefined is not written. */
-function stateOf(delivery: Delivery): {
-  readonly [Name in Exclude<keyof Delivery, 'payload' | 'plan' | 'key' | 'headers'>]-?:
-    | Delivery[Name]
-    | undefined
-} {
-  return {
-    targets: delivery.targets,
-    state: delivery.state,
-    attempts: delivery.attempts,
-    retries: delivery.retries,
-    drops: delivery.drops,
-    firstTryMs: delivery.firstTryMs,
-    firstDotMs: delivery.firstDotMs,
-    messageId: delivery.messageId,
-    contentHash: delivery.contentHash,
-    relay: delivery.relay,
-    reply: delivery.reply,
-    acceptedAtMs: delivery.acceptedAtMs,
-    doubts: delivery.doubts,
-    revising: delivery.revising,
-    decisions: delivery.decisions,
-    origin: delivery.origin,
+/** All but the payload: what changes first, then what never does. */
+function writeState(delivery: Delivery): void {
+  const { plan, key, headers } = delivery
+  json.begin()
+  json.raw('{')
+  let isFirst = true
+  for (const name of changing) {
+    const value = delivery[name] as Json
+    if (value === undefined) continue
+    json.member(name, isFirst)
+    json.value(value)
+    isFirst = false
   }
+  json.raw(',"plan":')
+  json.value(plan)
+  json.raw(',"key":')
+  json.base64(key)
+  json.raw(',"headers":[')
+  for (let index = 0; index < headers.length; index += 1) writeHeader(headers[index]!, index === 0)
+  json.raw(']}')
 }
 
-/** What never changes in the life of a request, as JSON: it is written with each of its states. */
-const ends = new WeakMap<Headers, { plan: Delivery['plan']; key: Buffer; bytes: Buffer }>()
-
-function endOf(plan: Delivery['plan'], key: Buffer, headers: Headers): Buffer {
-  const known = ends.get(headers)
-  if (known?.plan === plan && known.key === key) return known.bytes
-  const values = headers.map(each => [each.key, each.value?.toString('base64') ?? null])
-  const json = JSON.stringify({ plan, key: key.toString('base64'), headers: values })
-  const bytes = Buffer.from(`,${json.slice(1)}`)
-  ends.set(headers, { plan, key, bytes })
-  return bytes
+function writeHeader({ key, value }: Delivery['headers'][number], isFirst: boolean): void {
+  json.raw(isFirst ? '[' : ',[')
+  json.text(key)
+  json.raw(',')
+  if (value === null) json.raw('null')
+  else json.base64(value)
+  json.raw(']')
 }
+
+type Changing = Exclude<keyof Delivery, 'payload' | 'plan' | 'key' | 'headers'>
+
+/** Each by its name, so that the compiler misses one that is new. */
+const changing = Object.keys({
+  targets: true,
+  state: true,
+  attempts: true,
+  retries: true,
+  drops: true,
+  firstTryMs: true,
+  firstDotMs: true,
+  messageId: true,
+  contentHash: true,
+  relay: true,
+  reply: true,
+  acceptedAtMs: true,
+  doubts: true,
+  revising: true,
+  decisions: true,
+  origin: true,
+} satisfies Record<Changing, true>) as readonly Changing[]
 
 /** Entries of the first release count the retries of all their targets together. */
 function withRetries(each: TargetState, retries: number): TargetState {

@@ -80,6 +80,45 @@ test.each(Array.from({ length: 50 }, (_, index) => index + 1))(
   },
 )
 
+/** What every release reads: JSON behind its length, the bytes that never change in base64 at its end. */
+function asAnyRelease(delivery: Delivery): Buffer {
+  const { plan, key, headers, payload, ...state } = delivery
+  const values = headers.map(each => [each.key, each.value?.toString('base64') ?? null])
+  const last = { plan, key: key.toString('base64'), headers: values }
+  const json = Buffer.from(JSON.stringify({ ...state, ...last }))
+  const head = Buffer.from([1, 0, 0, 0, 0])
+  head.writeUInt32BE(json.length, 1)
+  return Buffer.concat([head, json, payload])
+}
+
+test.each(Array.from({ length: 50 }, (_, index) => index + 1))(
+  'seed %i: an older release reads what is written',
+  seed => {
+    const delivery = drawnDelivery(seededRandom(seed))
+    const origin = { topic: 'input', partition: 0, offset: 2 ** 40 }
+    const target = {
+      target: 'z',
+      status: 'pending',
+      reply: '451 ü',
+      retries: 2,
+      dueMs: 1e12,
+    } as const
+    const deferred = { ...delivery, targets: [...delivery.targets, target], origin }
+    const stateOf = (entry: Buffer): unknown =>
+      JSON.parse(entry.toString('utf8', 5, 5 + entry.readUInt32BE(1)))
+
+    for (const each of [delivery, deferred]) {
+      const bytes = deliverySerde.serialize(each)
+
+      expect(stateOf(bytes)).toEqual(stateOf(asAnyRelease(each)))
+      expect(bytes.length).toBe(asAnyRelease(each).length)
+      expect(bytes.subarray(-each.payload.length)).toEqual(
+        asAnyRelease(each).subarray(-each.payload.length),
+      )
+    }
+  },
+)
+
 test('each state of a request is written whole, whatever was written before it', () => {
   const first = drawnDelivery(seededRandom(1))
   const later = { ...first, attempts: first.attempts + 1, payload: Buffer.alloc(0) }
