@@ -23,6 +23,11 @@ export class JsonWriter {
     return this.#length
   }
 
+  /** The memory itself: the first `length` bytes, until more is written. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
   begin(): void {
     if (this.#bytes.length > keptMax) this.#bytes = Buffer.allocUnsafeSlow(capacityMin)
     this.#length = 0

@@ -202,20 +202,17 @@ export class Flights<Request> {
       )
       flight.stage = 'performing'
       const mayPerform = (): boolean => !this.#closed && isWithinDeadline(clock, startedAt)
-      void this.#conclude(flight, prepared, prepared.perform(mayPerform))
+      prepared.perform(mayPerform).then(
+        outcome => this.#conclude(flight, prepared, outcome),
+        // The step may have been taken before it broke.
+        (error: unknown) =>
+          this.#conclude(flight, prepared, { kind: 'unknown', reply: describeError(error) }),
+      )
     }
   }
 
-  async #conclude(
-    flight: Flight,
-    prepared: PreparedAttempt,
-    performed: Promise<Outcome>,
-  ): Promise<void> {
+  #conclude(flight: Flight, prepared: PreparedAttempt, outcome: Outcome): void {
     const { clock, slots, traffic, onFact, wake } = this.#options
-    const outcome = await performed.catch(
-      // The step may have been taken before it broke.
-      (error: unknown): Outcome => ({ kind: 'unknown', reply: describeError(error) }),
-    )
     this.#all.delete(flight)
     onFact({ identity: flight.identity, token: flight.token, outcome, atMs: clock.nowMs() })
     const { permit } = flight

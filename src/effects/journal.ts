@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Cancel, type Clock, systemClock } from '../clock.ts'
 import { describeError, StreamsError } from '../errors.ts'
+import { type Json, JsonWriter } from '../json-writer.ts'
 import type { Fact } from './flights.ts'
 import { notesOf, type OutcomeKind, type OutcomeNotes } from '../sinks/sink.ts'
 
@@ -71,6 +72,8 @@ export interface Journal extends AsyncDisposable {
   settled(tokens: readonly string[]): void
   close(): Promise<void>
 }
+
+const json = new JsonWriter()
 
 const compactAboveBytes = 16 * 1024 * 1024
 /** Replies are flushed together, with the next dots or so soon, milliseconds: what they need at once is to outlive this process. */
@@ -156,20 +159,28 @@ export class FileJournal implements Journal {
   }
 
   #write(lines: readonly Line[]): void {
+    json.begin()
     for (const line of lines) {
       remember(this.#entries, line)
-      this.#buffer += `${JSON.stringify(line)}\n`
+      json.value(line as unknown as Json)
+      json.raw('\n')
     }
-    if (!this.#isCompacting) this.#writeBuffer()
+    if (this.#isCompacting) this.#buffer += json.bytes.toString('utf8', 0, json.length)
+    else this.#append(json.bytes, json.length)
   }
 
   #writeBuffer(): void {
     const bytes = Buffer.from(this.#buffer)
     this.#buffer = ''
+    this.#append(bytes, bytes.length)
+  }
+
+  #append(bytes: Buffer, length: number): void {
     if (this.#failure !== undefined) return
-    this.#bytes += bytes.length
+    this.#bytes += length
     try {
-      for (let done = 0; done < bytes.length;) done += writeSync(this.#file.fd, bytes, done)
+      for (let done = 0; done < length;)
+        done += writeSync(this.#file.fd, bytes, done, length - done)
     } catch (cause) {
       this.#fail(cause)
     }
