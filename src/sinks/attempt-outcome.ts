@@ -1,4 +1,5 @@
 import type { RejectedRecipient } from './envelope-dialog.ts'
+import type { EnvelopeTargets } from './envelope-targets.ts'
 import type { SendFailure } from './held-send.ts'
 import type { ReplyClass, ReplyPhase } from './reply-rule.ts'
 import type { ReplyTable } from './reply-table.ts'
@@ -37,7 +38,7 @@ const noReplies: RecipientReplies = Object.freeze({
  */
 export function settledByRecipients(
   rejected: readonly RejectedAs[],
-  targetsOf: (recipient: string) => readonly string[],
+  recipients: EnvelopeTargets,
   table: ReplyTable,
   acceptedCount: number,
 ): RecipientReplies {
@@ -47,7 +48,7 @@ export function settledByRecipients(
     const isLater = isTheReason || (said === 'too-many-recipients' && acceptedCount === 0)
     const meant = isLater ? 'temporary' : said
     const more = postponementOf(reply, table.asksForLess('rcpt', reply))
-    return { targets: targetsOf(recipient), reply, meant, more }
+    return { targets: recipients.at(recipient), reply, meant, more }
   })
   return {
     ...joinLists(
@@ -124,19 +125,19 @@ export function failedAttempt(
   failure: Omit<SendFailure, 'rejected'> & { readonly rejected: readonly RejectedAs[] },
   attempt: {
     readonly targets: readonly string[]
-    readonly targetsOf: (recipient: string) => readonly string[]
+    readonly recipients: EnvelopeTargets
     readonly messageId: string
     readonly relay: string
     readonly table: ReplyTable
   },
 ): FailedAttempt {
-  const { targets, targetsOf, messageId, relay, table } = attempt
+  const { targets, recipients, messageId, relay, table } = attempt
   const { at, answered, reason } = failure
   // The relay forgets what it was told before a MAIL that it refuses.
   const rejected = at === 'mail' ? [] : failure.rejected
-  const gone = new Set(rejected.flatMap(({ recipient }) => targetsOf(recipient)))
+  const gone = new Set(rejected.flatMap(({ recipient }) => recipients.at(recipient)))
   const rest = targets.filter(target => !gone.has(target))
-  const byRecipient = settledByRecipients(rejected, targetsOf, table, rest.length)
+  const byRecipient = settledByRecipients(rejected, recipients, table, rest.length)
   const phase = phases[at]
   const meant =
     phase === null || failure.reply === null ? null : table.classOf(phase, failure.reply)

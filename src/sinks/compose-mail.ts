@@ -1,7 +1,8 @@
 import { isAscii } from 'node:buffer'
 import { StreamsError } from '../errors.ts'
 import { checkMail } from './check-mail.ts'
-import type { ComposedMail, MailEncoder } from './composed-mail.ts'
+import type { ComposedMail, MailEncoder, MailIdentity } from './composed-mail.ts'
+import type { DkimKey } from './dkim-key.ts'
 import type { DkimKeys } from './dkim-keys.ts'
 import { dkimSign } from './dkim-sign.ts'
 import { sha256Hex } from './sha256-hex.ts'
@@ -18,15 +19,16 @@ export interface MailMaking {
 }
 
 /**
- * Composes the message: a pure function of its arguments, so that every try of a request, by any owner, is byte-equal.
- * Rejects with RECORD_UNDECODABLE for a request that could inject a header.
+ * Composes the message: a pure function of its arguments, so that every try of a request, by any owner, is byte-equal. At once where nothing
+ * has to be waited for: a mail of common size that nobody signs. Throws or rejects with RECORD_UNDECODABLE for a request that could inject a
+ * header.
  */
-export async function composeMail(
+export function composeMail(
   request: MailRequest,
   firstSeenMs: number,
   fromDefault: string,
   { encode = mimeTreeEncoder, dkim }: MailMaking = {},
-): Promise<ComposedMail> {
+): ComposedMail | Promise<ComposedMail> {
   const from = request.from ?? fromDefault
   const wrong = checkMail(request, from)
   if (wrong !== null) throw new StreamsError('RECORD_UNDECODABLE', wrong)
@@ -39,16 +41,45 @@ export async function composeMail(
     boundary: digest.slice(0, 26),
     date: new Date(firstSeenMs),
   }
-  const encoded = await encode(request, identity)
-  const bytes = await dkimSign(encoded, dkim?.signersOf(from, firstSeenMs) ?? [])
-  const visible = [from, ...request.to, ...request.cc]
-  if (request.replyTo !== null) visible.push(request.replyTo)
-  return {
-    messageId: identity.messageId,
-    from,
-    bytes,
-    contentHash: await sha256Hex(bytes),
-    eightBit: !isAscii(bytes),
-    smtpUtf8: visible.some(needsSmtpUtf8),
-  }
+  const signers = dkim?.signersOf(from, firstSeenMs) ?? nobody
+  const encoded = encode(request, identity)
+  return encoded instanceof Promise || signers.length > 0
+    ? signed(request, identity, encoded, signers)
+    : hashed(request, identity, encoded)
+}
+
+const nobody: readonly DkimKey[] = Object.freeze([])
+
+async function signed(
+  request: MailRequest,
+  identity: MailIdentity,
+  encoded: Buffer | Promise<Buffer>,
+  signers: readonly DkimKey[],
+): Promise<ComposedMail> {
+  return hashed(request, identity, await dkimSign(await encoded, signers))
+}
+
+function hashed(
+  request: MailRequest,
+  identity: MailIdentity,
+  bytes: Buffer,
+): ComposedMail | Promise<ComposedMail> {
+  const contentHash = sha256Hex(bytes)
+  return contentHash instanceof Promise
+    ? contentHash.then(each => composed(request, identity, bytes, each))
+    : composed(request, identity, bytes, contentHash)
+}
+
+function composed(
+  { to, cc, replyTo }: MailRequest,
+  { messageId, from }: MailIdentity,
+  bytes: Buffer,
+  contentHash: string,
+): ComposedMail {
+  const smtpUtf8 =
+    needsSmtpUtf8(from) ||
+    to.some(needsSmtpUtf8) ||
+    cc.some(needsSmtpUtf8) ||
+    (replyTo !== null && needsSmtpUtf8(replyTo))
+  return { messageId, from, bytes, contentHash, eightBit: !isAscii(bytes), smtpUtf8 }
 }

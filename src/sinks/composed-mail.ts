@@ -25,4 +25,4 @@ export interface MailIdentity {
 }
 
 /** Turns a checked request into the bytes of its message; a pure function. */
-export type MailEncoder = (request: MailRequest, identity: MailIdentity) => Promise<Buffer>
+export type MailEncoder = (request: MailRequest, identity: MailIdentity) => Buffer | Promise<Buffer>

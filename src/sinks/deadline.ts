@@ -7,9 +7,9 @@ import type { Cancel, Clock } from '../clock.ts'
 export class Deadline {
   readonly #clock: Clock
   #dueMs = Infinity
-  #onDue: () => void = () => undefined
+  #onDue: () => void = nothing
   #firesMs = Infinity
-  #cancelTimer: Cancel = () => undefined
+  #cancelTimer: Cancel = nothing
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -25,7 +25,7 @@ export class Deadline {
   /** A timer that is under way is left to fire for nothing. */
   clear(): void {
     this.#dueMs = Infinity
-    this.#onDue = () => undefined
+    this.#onDue = nothing
   }
 
   /** No timer is left. */
@@ -51,3 +51,5 @@ export class Deadline {
     onDue()
   }
 }
+
+function nothing(): void {}

@@ -68,11 +68,15 @@ export class EnvelopeDialog {
   begin(): DialogFailure | null {
     const { from, to } = this.#envelope
     // The empty sender is that of reports.
-    const isOdd = oddAddress.test(from) || to.some(each => each === '' || oddAddress.test(each))
+    const isOdd = oddAddress.test(from) || to.some(isOddRecipient)
     if (isOdd || to.length === 0)
       return { at: 'connection', reply: null, reason: 'an address is not valid', reuse: 'drop' }
-    const recipients = this.#isPipelined ? to.map(each => this.#rcpt(each)).join('') : ''
-    this.#link.write(this.#mail() + recipients + (this.#isPipelined ? 'DATA\r\n' : ''))
+    let commands = this.#mail()
+    if (this.#isPipelined) {
+      for (let index = 0; index < to.length; index += 1) commands += this.#rcpt(to[index]!)
+      commands += 'DATA\r\n'
+    }
+    this.#link.write(commands)
     return null
   }
 
@@ -149,14 +153,14 @@ export class EnvelopeDialog {
 
   #mail(): string {
     const { from, to, size, eightBit, smtpUtf8, envelopeId } = this.#envelope
-    const offers = (extension: string): boolean => this.#link.offers(extension)
+    const link = this.#link
     let line = `MAIL FROM:<${from}>`
-    const needsUtf8 = smtpUtf8 || [from, ...to].some(each => beyondAscii.test(each))
-    if (needsUtf8 && offers('SMTPUTF8')) line += ' SMTPUTF8'
-    if (eightBit && offers('8BITMIME')) line += ' BODY=8BITMIME'
-    if (offers('SIZE')) line += ` SIZE=${size}`
+    const needsUtf8 = smtpUtf8 || isBeyondAscii(from) || to.some(isBeyondAscii)
+    if (needsUtf8 && link.offers('SMTPUTF8')) line += ' SMTPUTF8'
+    if (eightBit && link.offers('8BITMIME')) line += ' BODY=8BITMIME'
+    if (link.offers('SIZE')) line += ` SIZE=${size}`
     // The headers are enough to recognise the mail; who sent it has its text.
-    if (envelopeId && offers('DSN')) line += ` RET=HDRS ENVID=${xtext(envelopeId)}`
+    if (envelopeId && link.offers('DSN')) line += ` RET=HDRS ENVID=${xtext(envelopeId)}`
     return `${line}\r\n`
   }
 
@@ -165,10 +169,18 @@ export class EnvelopeDialog {
     if (this.#envelope.envelopeId && this.#link.offers('DSN')) {
       line += ' NOTIFY=FAILURE'
       // What needs SMTPUTF8 has an encoding of its own (RFC 6533), and the final recipient stands in every report.
-      if (!beyondAscii.test(recipient)) line += ` ORCPT=${xtext(`rfc822;${recipient}`)}`
+      if (!isBeyondAscii(recipient)) line += ` ORCPT=${xtext(`rfc822;${recipient}`)}`
     }
     return `${line}\r\n`
   }
+}
+
+function isOddRecipient(address: string): boolean {
+  return address === '' || oddAddress.test(address)
+}
+
+function isBeyondAscii(address: string): boolean {
+  return beyondAscii.test(address)
 }
 
 function failure(at: DialogFailure['at'], reply: SmtpReply, reuse: Reuse): DialogFailure {

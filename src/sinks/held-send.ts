@@ -1,7 +1,13 @@
+import assert from 'node:assert/strict'
 import type { Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
 import { DotStuffing } from './dot-stuffing.ts'
-import { EnvelopeDialog, type DialogFailure, type RejectedRecipient } from './envelope-dialog.ts'
+import {
+  EnvelopeDialog,
+  type DialogEnvelope,
+  type DialogFailure,
+  type RejectedRecipient,
+} from './envelope-dialog.ts'
 import type { Outcome } from './sink.ts'
 import type { SmtpLink } from './smtp-link.ts'
 import { oneLine, parseReply, type SmtpReply } from './smtp-reply.ts'
@@ -34,17 +40,20 @@ export interface SendTimes {
   readonly dotTimeoutMs: number
 }
 
-export interface SendEnvelope {
-  readonly from: string
-  readonly to: readonly string[]
+export interface SendMessage {
   readonly bytes: Buffer
-  readonly eightBit: boolean
-  /** The header needs SMTPUTF8 (RFC 6531). */
-  readonly smtpUtf8: boolean
-  /** Header lines of this relay alone, before all others: they depend on whom it has accepted. ASCII. */
-  readonly firstLines?: (accepted: readonly string[]) => string
-  /** Names the mail in reports about it, for a relay that offers DSN (RFC 3461). */
-  readonly envelopeId: string | null
+  /** Header lines of this relay alone, before all others: they depend on whom it has accepted. ASCII. Null where there are none. */
+  readonly firstLines: ((accepted: readonly string[]) => string) | null
+}
+
+/** What all sends of a sink have in common. */
+export interface SendContext {
+  readonly clock: Clock
+  readonly times: SendTimes
+  /** Called once with each send, when its link is free again. */
+  readonly release: (send: HeldSend, reuse: Reuse) => void
+  /** What a whole 4yz or 5yz to the dot means: the mail was not taken, so `deferred` or `refused`. */
+  readonly refusalOfDot: (reply: SmtpReply) => Outcome
 }
 
 /** envelope → body → held → dot → ended; every phase may go straight to ended. */
@@ -58,54 +67,43 @@ const bytesPerExtraSecond = 512 * 1024
  * after it only a whole 2yz, 4yz or 5yz reply is an answer, and everything else leaves the mail in doubt (RFC 5321 section 4.2.1).
  */
 export class HeldSend {
-  readonly lost: Promise<string>
-  readonly #link: SmtpLink
-  readonly #clock: Clock
-  readonly #times: SendTimes
-  readonly #release: (reuse: Reuse) => void
-  readonly #refusalOfDot: (reply: SmtpReply) => Outcome
+  readonly link: SmtpLink
+  readonly #context: SendContext
   readonly #prepared = Promise.withResolvers<HeldEnvelope | SendFailure>()
   readonly #lost = Promise.withResolvers<string>()
   readonly #outcome = Promise.withResolvers<Outcome>()
   readonly #dialog: EnvelopeDialog
   readonly #stuffing = new DotStuffing()
-  /** Forgotten once they are written: an answer may take 10 minutes. */
-  #bytes: Buffer | null
-  readonly #firstLines: (accepted: readonly string[]) => string
+  /** Forgotten once it is written: an answer may take 10 minutes. */
+  #message: SendMessage | null
   #phase: Phase = 'envelope'
   #reason = ''
   #answered = false
+  /** What the present deadline means. */
+  #dueReason = ''
+  readonly #onDue = (): void => this.#end(this.#dueReason, 'drop')
 
-  /**
-   * `release` is called once, when the link is free again. `refusalOfDot` says what a whole 4yz or 5yz to the dot means: the mail was not
-   * taken, so `deferred` or `refused`.
-   */
+  /** The envelope says the size of the whole message, its first lines included. */
   constructor(
     link: SmtpLink,
-    envelope: SendEnvelope,
-    context: {
-      clock: Clock
-      times: SendTimes
-      release: (reuse: Reuse) => void
-      refusalOfDot: (reply: SmtpReply) => Outcome
-    },
+    envelope: DialogEnvelope,
+    message: SendMessage,
+    context: SendContext,
   ) {
-    this.#link = link
-    this.#bytes = envelope.bytes
-    this.#clock = context.clock
-    this.#times = context.times
-    this.#release = context.release
-    this.#refusalOfDot = context.refusalOfDot
-    this.lost = this.#lost.promise
-    const { from, to, bytes, eightBit, smtpUtf8, firstLines = () => '', envelopeId } = envelope
-    this.#firstLines = firstLines
-    const size = bytes.length + firstLines(to).length
-    this.#dialog = new EnvelopeDialog(link, { from, to, size, eightBit, smtpUtf8, envelopeId })
+    this.link = link
+    this.#message = message
+    this.#context = context
+    this.#dialog = new EnvelopeDialog(link, envelope)
+  }
+
+  /** See `PreparedAttempt.lost`. */
+  get lost(): Promise<string> {
+    return this.#lost.promise
   }
 
   /** Sends envelope and body, and stops before the dot. Never rejects. */
   prepare(): Promise<HeldEnvelope | SendFailure> {
-    const link = this.#link
+    const { link } = this
     link.mails += 1
     link.onEnd = reason => this.#onEnd(reason)
     link.onReply = reply => this.#onReply(reply)
@@ -121,11 +119,11 @@ export class HeldSend {
   /** See `PreparedAttempt.perform`. The check and the write of the dot are one synchronous step. */
   perform(mayPerform: () => boolean): Promise<Outcome> {
     if (this.#phase === 'held') {
-      const refusal = this.#link.ended ?? refusalOf(mayPerform)
+      const refusal = this.link.ended ?? refusalOf(mayPerform)
       if (refusal === null) {
         this.#phase = 'dot'
-        this.#link.write(this.#stuffing.end)
-        this.#arm(this.#times.dotTimeoutMs, 'no reply to the final dot')
+        this.link.write(this.#stuffing.end)
+        this.#arm(this.#context.times.dotTimeoutMs, 'no reply to the final dot')
       } else {
         this.#close(refusal, 'drop')
       }
@@ -154,7 +152,9 @@ export class HeldSend {
     if (this.#phase !== 'dot') return
     if (reply.kind === 'garbage') return this.#end(reply.line, 'drop')
     const outcome: Outcome =
-      reply.kind === 'done' ? { kind: 'done', reply: reply.line } : this.#refusalOfDot(reply)
+      reply.kind === 'done'
+        ? { kind: 'done', reply: reply.line }
+        : this.#context.refusalOfDot(reply)
     this.#settle(outcome, reuseAfter(reply))
   }
 
@@ -166,7 +166,7 @@ export class HeldSend {
   }
 
   #failDialog(failure: DialogFailure): void {
-    this.#fail(failure.at, failure, this.#link.ended === null ? failure.reuse : 'drop')
+    this.#fail(failure.at, failure, this.link.ended === null ? failure.reuse : 'drop')
   }
 
   /** The rest of the body may wait for a relay that has closed and never reads it. */
@@ -177,34 +177,37 @@ export class HeldSend {
   }
 
   #awaitReply(): void {
-    this.#arm(this.#times.replyTimeoutMs, 'no reply in time')
+    this.#arm(this.#context.times.replyTimeoutMs, 'no reply in time')
   }
 
   #sendBody(): void {
+    const message = this.#message
+    assert(message !== null, 'a body follows one envelope')
+    this.#message = null
     this.#phase = 'body'
-    const firstLines = this.#firstLines(this.#dialog.accepted)
-    const message = this.#bytes ?? Buffer.alloc(0)
-    const bytes = firstLines === '' ? message : Buffer.concat([Buffer.from(firstLines), message])
-    this.#bytes = null
+    const bytes = bytesOf(message, this.#dialog.accepted)
+    const { clock, times } = this.#context
     const extraMs = Math.floor(bytes.length / bytesPerExtraSecond) * 1000
-    const deadlineMs = this.#clock.monotonicMs() + this.#times.holdTimeoutMs + extraMs
-    this.#arm(this.#times.holdTimeoutMs + extraMs, 'the relay took the body too slowly')
+    const deadlineMs = clock.monotonicMs() + times.holdTimeoutMs + extraMs
+    this.#arm(times.holdTimeoutMs + extraMs, 'the relay took the body too slowly')
     void this.#streamBody(bytes, deadlineMs)
   }
 
   async #streamBody(bytes: Buffer, deadlineMs: number): Promise<void> {
     const stopped = (): boolean => this.#phase !== 'body'
-    const written = await writeBody(bytes, this.#stuffing, this.#link.socket, stopped)
+    // Awaited in any case: a reply that came together with the go-ahead is one to the body.
+    const written = await writeBody(bytes, this.#stuffing, this.link.socket, stopped)
     if (!written || this.#phase !== 'body') return
     this.#phase = 'held'
-    const leftMs = Math.max(0, deadlineMs - this.#clock.monotonicMs())
-    this.#arm(Math.min(this.#times.holdTimeoutMs, leftMs), 'held for too long')
+    const { clock, times } = this.#context
+    const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
+    this.#arm(Math.min(times.holdTimeoutMs, leftMs), 'held for too long')
     const { accepted, rejected } = this.#dialog
     this.#prepared.resolve({ kind: 'held', accepted, rejected })
   }
 
   #onEnd(why: string): void {
-    const { halfReply } = this.#link
+    const { halfReply } = this.link
     if (halfReply === '') return this.#endWith(why, null)
     this.#answered = true
     // Half a refusal says why the relay closes; half of anything else says nothing.
@@ -227,7 +230,8 @@ export class HeldSend {
   }
 
   #arm(delayMs: number, reason: string): void {
-    this.#link.deadline.set(delayMs, () => this.#end(reason, 'drop'))
+    this.#dueReason = reason
+    this.link.deadline.set(delayMs, this.#onDue)
   }
 
   /** An end that carries no reply: its meaning follows from the phase. */
@@ -262,10 +266,14 @@ export class HeldSend {
   #close(reason: string, reuse: Reuse): void {
     this.#phase = 'ended'
     this.#reason = reason
-    this.#link.forget()
-    if (reuse === 'drop') this.#link.drop()
-    this.#release(reuse)
+    this.link.forget()
+    if (reuse === 'drop') this.link.drop()
+    this.#context.release(this, reuse)
   }
+}
+
+function bytesOf({ bytes, firstLines }: SendMessage, accepted: readonly string[]): Buffer {
+  return firstLines === null ? bytes : Buffer.concat([Buffer.from(firstLines(accepted)), bytes])
 }
 
 function refusalOf(mayPerform: () => boolean): string | null {

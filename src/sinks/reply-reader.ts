@@ -46,13 +46,27 @@ export class ReplyReader {
 
   #line(line: string): void {
     const reply = this.#lines === '' ? line : `${this.#lines}\n${line}`
-    if (/^\d+-/.test(line)) {
+    if (goesOn(line)) {
       this.#lines = reply
       return
     }
     this.#lines = ''
-    if (reply.trim() !== '') this.#onReply(textOf(reply))
+    if (!isBlank(reply)) this.#onReply(textOf(reply))
   }
+}
+
+/** A hyphen behind the code. */
+function goesOn(line: string): boolean {
+  let end = 0
+  for (let code; (code = line.charCodeAt(end)) >= 0x30 && code <= 0x39;) end += 1
+  return end > 0 && line.charCodeAt(end) === 0x2d
+}
+
+/** Most begin with a digit. */
+function isBlank(reply: string): boolean {
+  const first = reply.charCodeAt(0)
+  const isVisible = first > 0x20 && first < 0x7f
+  return !isVisible && reply.trim() === ''
 }
 
 /** As UTF-8, or character by character where it is none. */

@@ -32,17 +32,23 @@ export class SmtpLink {
   /** Mails that reached MAIL on it. */
   mails = 0
   /** Called once, when the session ends without our doing; set by whoever holds the link. */
-  onEnd: (reason: string, error?: SessionError) => void = () => undefined
+  onEnd: (reason: string, error?: SessionError) => void = nothing
   /** Called with each whole reply; set by whoever holds the link. */
-  onReply: (reply: string) => void = this.#unasked
+  onReply: (reply: string) => void
   /** Called when the relay says that it sends nothing more. */
-  onRelayClosing: () => void = () => undefined
+  onRelayClosing: () => void = nothing
   /** Of whatever the session waits for. */
   readonly deadline: Deadline
   readonly #reader = new ReplyReader(reply => this.onReply(reply))
+  /** Nobody had asked: what it says next would pass for the answer to something else. */
+  readonly #unasked = (reply: string): void => {
+    this.#end(reply)
+    this.drop()
+  }
   #ended: string | null = null
 
   constructor(options: ResolvedSmtpOptions) {
+    this.onReply = this.#unasked
     this.deadline = new Deadline(options.clock)
     const { endpoint, clientName, tls } = options
     this.connection = new SMTPConnection({
@@ -95,9 +101,9 @@ export class SmtpLink {
 
   /** Whoever held the link lets go of it. */
   forget(): void {
-    this.onEnd = () => undefined
+    this.onEnd = nothing
     this.onReply = this.#unasked
-    this.onRelayClosing = () => undefined
+    this.onRelayClosing = nothing
     this.deadline.clear()
   }
 
@@ -158,14 +164,6 @@ export class SmtpLink {
     this.deadline.close()
   }
 
-  /** Nobody had asked: what it says next would pass for the answer to something else. */
-  get #unasked(): (reply: string) => void {
-    return reply => {
-      this.#end(reply)
-      this.drop()
-    }
-  }
-
   #end(reason: string, error?: SessionError): void {
     if (this.#ended !== null) return
     this.#ended = oneLine(reason)
@@ -177,6 +175,8 @@ export class SmtpLink {
     return this.connection as unknown as Internals
   }
 }
+
+function nothing(): void {}
 
 /** What nodemailer's errors carry. */
 export interface SessionError extends Error {

@@ -6,6 +6,13 @@ import type { ResolvedSmtpOptions } from './smtp-options.ts'
 /** How long a relay may take over its answer to QUIT, milliseconds. */
 const goodbyeTimeoutMs = 1000
 
+/** A session that is lent to one send. */
+export interface LentLink {
+  readonly link: SmtpLink
+  /** It was idle before. */
+  readonly reused: boolean
+}
+
 /**
  * Open sessions with the relay, at most `connectionsMax`. A session is lent to one send at a time; it waits unused for
  * `idleTimeoutMs`, and one that the relay closes meanwhile is forgotten at once.
@@ -17,6 +24,7 @@ export class SmtpPool {
   readonly #waiting = new Set<() => void>()
   readonly #goodbyes = new Set<Promise<void>>()
   readonly #closing = new AbortController()
+  #closed = false
   #inUse = 0
 
   constructor(options: ResolvedSmtpOptions) {
@@ -24,17 +32,23 @@ export class SmtpPool {
   }
 
   get closed(): boolean {
-    return this.#closing.signal.aborted
+    return this.#closed
+  }
+
+  /** Lends the session used last; null where that cannot be had at once. */
+  acquireIdle(signal: AbortSignal): LentLink | null {
+    if (signal.aborted || this.closed || this.#inUse >= this.#options.connectionsMax) return null
+    const link = this.#takeIdle()
+    if (link === undefined) return null
+    this.#inUse += 1
+    return { link, reused: true }
   }
 
   /**
    * Lends the session used last, or opens one. Rejects with RELAY_UNAVAILABLE; resolves to null when the signal or `close`
    * came first. With `fresh` it opens a new one: the relay has shown that it forgets idle ones.
    */
-  async acquire(
-    signal: AbortSignal,
-    fresh = false,
-  ): Promise<{ readonly link: SmtpLink; readonly reused: boolean } | null> {
+  async acquire(signal: AbortSignal, fresh = false): Promise<LentLink | null> {
     const stopped = (): boolean => signal.aborted || this.closed
     while (!stopped() && this.#inUse >= this.#options.connectionsMax) await this.#slot(signal)
     if (stopped()) {
@@ -73,6 +87,7 @@ export class SmtpPool {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#closing.abort()
     for (const link of this.#idle.splice(0)) {
       link.forget()

@@ -7,10 +7,17 @@ import {
   type TargetLists,
 } from './attempt-outcome.ts'
 import { ClosingRecipients } from './closing-recipients.ts'
-import { composeMail } from './compose-mail.ts'
+import { composeMail, type MailMaking } from './compose-mail.ts'
 import type { ComposedMail } from './composed-mail.ts'
 import { EncodingThread } from './encoding-thread.ts'
-import { HeldSend, type HeldEnvelope, type SendEnvelope, type SendFailure } from './held-send.ts'
+import { EnvelopeTargets } from './envelope-targets.ts'
+import {
+  HeldSend,
+  type HeldEnvelope,
+  type SendContext,
+  type SendFailure,
+  type SendMessage,
+} from './held-send.ts'
 import { idempotencyKey } from './idempotency.ts'
 import { envelopeAddress } from './mail-address.ts'
 import type { MailRequest } from './mail-request.ts'
@@ -19,14 +26,34 @@ import { RecipientLimit } from './recipient-limit.ts'
 import { refusedByCapabilities } from './relay-capabilities.ts'
 import { ReplyTable } from './reply-table.ts'
 import type { FailedAttempt, PreparedAttempt, Sink, SinkAttempt } from './sink.ts'
-import type { SmtpLink } from './smtp-link.ts'
 import {
   resolveSmtpOptions,
   type ResolvedSmtpOptions,
   type SmtpSinkOptions,
 } from './smtp-options.ts'
-import { SmtpPool } from './smtp-pool.ts'
+import { SmtpPool, type LentLink } from './smtp-pool.ts'
 import { oneLine, parseReply } from './smtp-reply.ts'
+
+/** A mail, and what it is called in reports about it. */
+interface NamedMail {
+  readonly kind: 'mail'
+  readonly composed: ComposedMail
+  readonly envelopeId: string | null
+}
+
+type Made = NamedMail | FailedAttempt
+
+/** A mail on its way to the final dot. */
+interface MailTry {
+  readonly kind: 'try'
+  readonly send: HeldSend
+  readonly mail: ComposedMail
+  readonly recipients: EnvelopeTargets
+  /** Envelope addresses of this transaction. */
+  readonly to: readonly string[]
+  /** Targets that the relay cannot serve. */
+  readonly incapable: TargetLists['refused']
+}
 
 /** Mails over SMTP, up to the final dot in `prepare` and with it in `perform`. */
 export class SmtpSink implements Sink<MailRequest> {
@@ -37,41 +64,35 @@ export class SmtpSink implements Sink<MailRequest> {
   readonly #limit: RecipientLimit
   readonly #closing = new ClosingRecipients()
   readonly #encoding = new EncodingThread()
+  readonly #making: MailMaking
+  readonly #context: SendContext
   readonly #sends = new Set<HeldSend>()
 
   /** Throws CONFIGURATION_INVALID. Connects to nothing yet. */
   constructor(options: SmtpSinkOptions) {
     this.#options = resolveSmtpOptions(options)
+    const { clock, dkim, recipientsMax, replyRules } = this.#options
     this.#pool = new SmtpPool(this.#options)
-    this.#table = new ReplyTable(this.#options.replyRules)
-    this.#limit = new RecipientLimit(this.#options.recipientsMax, this.#options.clock)
+    this.#table = new ReplyTable(replyRules)
+    this.#limit = new RecipientLimit(recipientsMax, clock)
+    this.#making = { dkim, encode: this.#encoding.encode }
+    this.#context = {
+      clock,
+      times: this.#options,
+      refusalOfDot: reply => refusalOfDot(reply, this.#table),
+      release: (send, reuse) => {
+        this.#sends.delete(send)
+        this.#pool.release(send.link, reuse)
+      },
+    }
     this.concurrencyMax = this.#options.connectionsMax
   }
 
-  async prepare(
+  prepare(
     attempt: SinkAttempt<MailRequest>,
     signal: AbortSignal,
   ): Promise<PreparedAttempt | FailedAttempt> {
-    let mail: NamedMail
-    try {
-      const { from, dkim, envelopeIdOf } = this.#options
-      const { encode } = this.#encoding
-      const request = this.#own(attempt.request)
-      const composed = await composeMail(request, attempt.firstSeenMs, from, { dkim, encode })
-      mail = { ...composed, envelopeId: envelopeIdOf(attempt.request) }
-    } catch (error) {
-      const undecodable = error instanceof StreamsError && error.code === 'RECORD_UNDECODABLE'
-      if (!undecodable) {
-        return this.#failed(this.#messageId(attempt), oneLine(describeError(error)), none, false)
-      }
-      // Validation lets no such request through, and no later try could make it a mail.
-      const reply = oneLine(`554 5.6.0 ${describeError(error)}`)
-      const refused = attempt.targets.map(target => ({ target, reply }))
-      return this.#failed(this.#messageId(attempt), reply, { refused, deferred: [] }, false)
-    }
-    const first = await this.#try(attempt, mail, signal, false)
-    // The relay had forgotten an idle connection: nothing was said on it, so this try has not begun.
-    return first === 'stale' ? this.#tryFresh(attempt, mail, signal) : first
+    return this.#prepare(attempt, this.#compose(attempt), signal)
   }
 
   async close(): Promise<void> {
@@ -83,67 +104,109 @@ export class SmtpSink implements Sink<MailRequest> {
     return this.close()
   }
 
-  async #tryFresh(
-    attempt: SinkAttempt<MailRequest>,
-    mail: NamedMail,
-    signal: AbortSignal,
-  ): Promise<PreparedAttempt | FailedAttempt> {
-    const second = await this.#try(attempt, mail, signal, true)
-    return second === 'stale' ? this.#failed(mail.messageId, 'no connection', none, true) : second
+  /** At once where there is nothing to wait for, as with most mails. */
+  #compose(attempt: SinkAttempt<MailRequest>): Made | Promise<Made> {
+    const { from, envelopeIdOf } = this.#options
+    const named = (composed: ComposedMail): NamedMail => ({
+      kind: 'mail',
+      composed,
+      envelopeId: envelopeIdOf(attempt.request),
+    })
+    try {
+      const request = this.#own(attempt.request)
+      const composed = composeMail(request, attempt.firstSeenMs, from, this.#making)
+      return composed instanceof Promise
+        ? composed.then(named).catch((error: unknown) => this.#notComposed(attempt, error))
+        : named(composed)
+    } catch (error) {
+      return this.#notComposed(attempt, error)
+    }
   }
 
-  async #try(
+  #notComposed(attempt: SinkAttempt<MailRequest>, error: unknown): FailedAttempt {
+    const undecodable = error instanceof StreamsError && error.code === 'RECORD_UNDECODABLE'
+    if (!undecodable)
+      return this.#failed(this.#messageId(attempt), oneLine(describeError(error)), none, false)
+    // Validation lets no such request through, and no later try could make it a mail.
+    const reply = oneLine(`554 5.6.0 ${describeError(error)}`)
+    const refused = attempt.targets.map(target => ({ target, reply }))
+    return this.#failed(this.#messageId(attempt), reply, { refused, deferred: [] }, false)
+  }
+
+  async #prepare(
     attempt: SinkAttempt<MailRequest>,
-    mail: NamedMail,
+    making: Made | Promise<Made>,
     signal: AbortSignal,
-    fresh: boolean,
-  ): Promise<PreparedAttempt | FailedAttempt | 'stale'> {
+  ): Promise<PreparedAttempt | FailedAttempt> {
+    const mail = making instanceof Promise ? await making : making
+    if (mail.kind === 'failed') return mail
+    for (let isFresh = false; ; isFresh = true) {
+      const lent =
+        this.#acquireIdle(signal, isFresh) ??
+        (await this.#acquire(mail.composed.messageId, signal, isFresh))
+      if ('kind' in lent) return lent
+      const begun = this.#begin(attempt, mail, lent, signal)
+      if (begun.kind === 'failed') return begun
+      const stop = (): void => begun.send.abandon('stopped before the final dot')
+      signal.addEventListener('abort', stop)
+      const result = await begun.send.prepare()
+      signal.removeEventListener('abort', stop)
+      if (result.kind === 'held') return this.#prepared(begun, result)
+      if (signal.aborted || this.#pool.closed) return this.#stopped(begun.mail.messageId)
+      // The relay had forgotten an idle connection: nothing was said on it, so this try has not begun.
+      if (!isStale(result, lent)) return this.#failedTry(begun, result)
+      if (isFresh) return this.#failed(begun.mail.messageId, 'no connection', none, true)
+    }
+  }
+
+  #acquireIdle(signal: AbortSignal, isFresh: boolean): LentLink | null {
+    return isFresh ? null : this.#pool.acquireIdle(signal)
+  }
+
+  async #acquire(
+    id: string,
+    signal: AbortSignal,
+    isFresh: boolean,
+  ): Promise<LentLink | FailedAttempt> {
     const { endpoint, log } = this.#options
-    const { targets } = attempt
-    const { messageId: id, bytes, eightBit, smtpUtf8, envelopeId } = mail
-    const lent = await this.#pool
-      .acquire(signal, fresh)
-      .catch((error: unknown) => describeError(error))
-    if (lent === null) return this.#stopped(id)
-    if (typeof lent === 'string') {
-      log.warn({ event: 'smtp-unavailable', relay: endpoint.name, reason: lent })
-      const asksForLess = this.#table.asksForLess('mail', parseReply(lent))
-      const failed = this.#failed(id, lent, none, true)
+    try {
+      return (await this.#pool.acquire(signal, isFresh)) ?? this.#stopped(id)
+    } catch (error) {
+      const reason = describeError(error)
+      log.warn({ event: 'smtp-unavailable', relay: endpoint.name, reason })
+      const asksForLess = this.#table.asksForLess('mail', parseReply(reason))
+      const failed = this.#failed(id, reason, none, true)
       return asksForLess === null ? failed : { ...failed, asksForLess }
     }
+  }
 
-    const { link, reused } = lent
+  /** Says nothing to the relay yet. */
+  #begin(
+    attempt: SinkAttempt<MailRequest>,
+    { composed: mail, envelopeId }: NamedMail,
+    { link }: LentLink,
+    signal: AbortSignal,
+  ): MailTry | FailedAttempt {
+    const { targets } = attempt
     const incapable = refusedByCapabilities(link, mail, targets)
-    const able = targets.filter(target => !incapable.some(refusal => refusal.target === target))
+    const able = without(targets, incapable)
     if (signal.aborted || able.length === 0) {
       this.#pool.release(link, 'clean')
-      if (signal.aborted) return this.#stopped(id)
+      if (signal.aborted) return this.#stopped(mail.messageId)
       const lists = { refused: incapable, deferred: [] }
-      return this.#failed(id, incapable[0]?.reply ?? 'no targets', lists, false)
+      return this.#failed(mail.messageId, incapable[0]?.reply ?? 'no targets', lists, false)
     }
-
-    const recipients = Map.groupBy(able, envelopeAddress)
-    const targetsOf = (recipient: string): readonly string[] => recipients.get(recipient) ?? []
+    const recipients = new EnvelopeTargets(able)
     // Whoever has no room in this transaction is in no list, and so comes in the next.
-    const to = [...recipients.keys()].slice(0, this.#limit.current)
-    const firstLines = this.#firstLines(attempt, targetsOf)
+    const to = recipients.addresses.slice(0, this.#limit.current)
+    const { bytes, eightBit, smtpUtf8 } = mail
+    const firstLines = this.#firstLines(attempt, recipients)
+    const size = bytes.length + (firstLines?.(to).length ?? 0)
     const from = envelopeAddress(mail.from)
-    const envelope = { from, to, bytes, eightBit, smtpUtf8, firstLines, envelopeId }
-    const send = this.#start(link, envelope)
-    const result = await untilHeld(send, signal)
-    if (result.kind === 'held') return this.#prepared(send, result, mail, incapable, targetsOf)
-    if (signal.aborted || this.#pool.closed) return this.#stopped(id)
-    const forgotten = !result.answered || (result.at === 'mail' && result.reply?.closing === true)
-    if (reused && forgotten) return 'stale'
-    const { name: relay } = endpoint
-    const asked = to.flatMap(targetsOf)
-    const about = { targets: asked, targetsOf, messageId: id, relay, table: this.#table }
-    const rejected = result.rejected.map(each => {
-      const isTheReason = this.#closing.isTheReason(each.recipient, each.reply, to.length === 1)
-      return { recipient: each.recipient, reply: each.reply, isTheReason }
-    })
-    const failed = failedAttempt({ ...result, rejected }, about)
-    return { ...failed, refused: [...incapable, ...failed.refused] }
+    const envelope = { from, to, size, eightBit, smtpUtf8, envelopeId }
+    const send = new HeldSend(link, envelope, { bytes, firstLines }, this.#context)
+    this.#sends.add(send)
+    return { kind: 'try', send, mail, recipients, to, incapable }
   }
 
   /** A key that the request brings along would stand beside ours, and the relay might know the mail by that one. */
@@ -157,54 +220,57 @@ export class SmtpSink implements Sink<MailRequest> {
 
   #firstLines(
     { request, firstSeenMs }: SinkAttempt<MailRequest>,
-    targetsOf: (recipient: string) => readonly string[],
-  ): (accepted: readonly string[]) => string {
+    recipients: EnvelopeTargets,
+  ): SendMessage['firstLines'] {
     const { idempotency } = this.#options
-    if (idempotency === null) return () => ''
+    if (idempotency === null) return null
     return accepted => {
-      const key = idempotencyKey(request, firstSeenMs, accepted.flatMap(targetsOf))
+      const key = idempotencyKey(request, firstSeenMs, recipients.atAll(accepted))
       return `${idempotency.header}: ${key}\r\n`
     }
   }
 
-  #start(link: SmtpLink, envelope: SendEnvelope): HeldSend {
-    const send: HeldSend = new HeldSend(link, envelope, {
-      clock: this.#options.clock,
-      times: this.#options,
-      refusalOfDot: reply => refusalOfDot(reply, this.#table),
-      release: reuse => {
-        this.#sends.delete(send)
-        this.#pool.release(link, reuse)
-      },
-    })
-    this.#sends.add(send)
-    return send
-  }
-
   #prepared(
-    send: HeldSend,
-    held: HeldEnvelope,
-    mail: ComposedMail,
-    incapable: TargetLists['refused'],
-    targetsOf: (recipient: string) => readonly string[],
+    { send, mail, recipients, incapable }: MailTry,
+    { accepted, rejected }: HeldEnvelope,
   ): PreparedAttempt {
-    const { idempotency } = this.#options
-    const { accepted, rejected } = held
+    const { endpoint, idempotency } = this.#options
     this.#closing.taken(accepted)
-    const replies = settledByRecipients(rejected, targetsOf, this.#table, accepted.length)
+    const replies = settledByRecipients(rejected, recipients, this.#table, accepted.length)
     if (replies.tooMany) this.#learn(accepted.length)
-    return {
+    const { refused, deferred } =
+      incapable.length === 0 ? replies : joinLists([{ refused: incapable, deferred: [] }, replies])
+    const prepared: PreparedAttempt = {
       kind: 'prepared',
-      accepted: accepted.flatMap(targetsOf),
-      ...joinLists([{ refused: incapable, deferred: [] }, replies]),
+      accepted: recipients.atAll(accepted),
+      refused,
+      deferred,
       messageId: mail.messageId,
       contentHash: mail.contentHash,
-      relay: this.#options.endpoint.name,
-      ...(idempotency === null ? {} : { repeatableForMs: idempotency.ttlMs }),
+      relay: endpoint.name,
       perform: mayPerform => send.perform(mayPerform),
       abandon: () => send.abandon('abandoned before the final dot'),
       lost: send.lost,
     }
+    return idempotency === null ? prepared : { ...prepared, repeatableForMs: idempotency.ttlMs }
+  }
+
+  #failedTry({ mail, recipients, to, incapable }: MailTry, result: SendFailure): FailedAttempt {
+    const rejected = result.rejected.map(each => {
+      const isTheReason = this.#closing.isTheReason(each.recipient, each.reply, to.length === 1)
+      return { recipient: each.recipient, reply: each.reply, isTheReason }
+    })
+    const failed = failedAttempt(
+      { ...result, rejected },
+      {
+        targets: recipients.atAll(to),
+        recipients,
+        messageId: mail.messageId,
+        relay: this.#options.endpoint.name,
+        table: this.#table,
+      },
+    )
+    return { ...failed, refused: [...incapable, ...failed.refused] }
   }
 
   #learn(recipients: number): void {
@@ -230,15 +296,15 @@ export class SmtpSink implements Sink<MailRequest> {
   }
 }
 
-/** A mail, and what it is called in reports about it. */
-type NamedMail = ComposedMail & { readonly envelopeId: string | null }
-
 const none: TargetLists = Object.freeze({ refused: [], deferred: [] })
 
-async function untilHeld(send: HeldSend, signal: AbortSignal): Promise<HeldEnvelope | SendFailure> {
-  const stop = (): void => send.abandon('stopped before the final dot')
-  signal.addEventListener('abort', stop, { once: true })
-  const result = await send.prepare()
-  signal.removeEventListener('abort', stop)
-  return result
+function without(targets: readonly string[], refused: TargetLists['refused']): readonly string[] {
+  if (refused.length === 0) return targets
+  return targets.filter(target => !refused.some(each => each.target === target))
+}
+
+/** The relay had forgotten the connection while it was idle. */
+function isStale(result: SendFailure, { reused }: LentLink): boolean {
+  const forgotten = !result.answered || (result.at === 'mail' && result.reply?.closing === true)
+  return reused && forgotten
 }

@@ -10,7 +10,7 @@ import { emailRequested, noonMs } from '../support/email-requests.ts'
 const url = 'https://example.org/u?t=a;b&c=%2C'
 const unsubscribe = { url, mailto: 'u@example.org?subject=u%2017', oneClick: true }
 
-const composed = (fields: Partial<EmailRequested>): Promise<{ readonly bytes: Buffer }> =>
+const composed = async (fields: Partial<EmailRequested>): Promise<{ readonly bytes: Buffer }> =>
   composeMail(emailRequested(fields), noonMs, 'shop@example.org')
 
 test.each<{ asked: Unsubscribe; value: string; post: string | undefined }>([

@@ -5,7 +5,7 @@ import { composeMail } from '../../src/sinks/compose-mail.ts'
 import type { MailRequest } from '../../src/sinks/mail-request.ts'
 import { firstSeenMs, mailRequest } from './mail-fixture.ts'
 
-const compose = (change: Partial<MailRequest> = {}, seenMs = firstSeenMs) =>
+const compose = async (change: Partial<MailRequest> = {}, seenMs = firstSeenMs) =>
   composeMail(mailRequest(change), seenMs, 'default@example.org')
 
 const textOf = async (change: Partial<MailRequest> = {}): Promise<string> =>

@@ -60,7 +60,9 @@ test('several at once come back each to its own', async () => {
   await using thread = new EncodingThread()
   const texts = Array.from({ length: 5 }, (_, at) => `${at} ${long}`)
 
-  const bytes = await Promise.all(texts.map(text => thread.encode(mailRequest({ text }), identity)))
+  const bytes = await Promise.all(
+    texts.map(async text => thread.encode(mailRequest({ text }), identity)),
+  )
 
   expect(bytes.map(each => / (\d) The|(\d) The/.exec(each.toString())?.[0]?.trim())).toEqual(
     texts.map((_, at) => `${at} The`),
@@ -70,7 +72,9 @@ test('several at once come back each to its own', async () => {
 test('what was asked for when it closes is not waited for', async () => {
   const thread = new EncodingThread()
   const ask = (): Promise<unknown> =>
-    thread.encode(mailRequest({ text: long }), identity).catch((error: unknown) => error)
+    Promise.resolve(thread.encode(mailRequest({ text: long }), identity)).catch(
+      (error: unknown) => error,
+    )
   const asked = ask()
 
   await thread.close()

@@ -138,6 +138,9 @@ const ours = new Set([
   'content-disposition',
 ])
 
+const compose = async (request: MailRequest): Promise<ComposedMail> =>
+  composeMail(request, firstSeenMs, 'default@example.org')
+
 // Replay one failure with: SEED=17 npx vitest run test/sinks/hostile-mail.test.ts
 const only = process.env['SEED']
 const count = Number(process.env['SEEDS'] ?? 1500)
@@ -147,9 +150,7 @@ test('no request, however hostile, adds a header, a recipient, a part or a line 
   let composedCount = 0
   for (const seed of seeds) {
     const request = hostile(seededRandom(seed))
-    const composed = await composeMail(request, firstSeenMs, 'default@example.org').catch(
-      (error: unknown) => error as Error,
-    )
+    const composed = await compose(request).catch((error: unknown) => error as Error)
     const harms =
       composed instanceof Error ? refusalHarms(composed) : await mailHarms(request, composed)
 

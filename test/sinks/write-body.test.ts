@@ -26,7 +26,7 @@ test('is not done before the last byte has left the socket', async () => {
   const bytes = Buffer.alloc(300_000, 'mail')
 
   let done = false
-  const written = writeBody(bytes, new DotStuffing(), socket, () => false).finally(
+  const written = Promise.resolve(writeBody(bytes, new DotStuffing(), socket, () => false)).finally(
     () => (done = true),
   )
   await new Promise(setImmediate)
@@ -47,15 +47,39 @@ test('is not done while anything else waits to leave the socket', async () => {
   socket.write('DATA')
 
   let done = false
-  const written = writeBody(Buffer.alloc(0), new DotStuffing(), socket, () => false).finally(
-    () => (done = true),
-  )
+  const written = Promise.resolve(
+    writeBody(Buffer.alloc(0), new DotStuffing(), socket, () => false),
+  ).finally(() => (done = true))
   await new Promise(setImmediate)
   const doneBefore = done
   for (let turn = 0; turn < 10; turn += 1) await socket.take()
 
   expect(doneBefore).toBe(false)
   expect(await written).toBe(true)
+})
+
+test('a small body that the kernel takes at once is done at once', () => {
+  const taken: Buffer[] = []
+  const socket = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      taken.push(chunk)
+      done()
+    },
+  })
+
+  expect(writeBody(Buffer.from('mail'), new DotStuffing(), socket, () => false)).toBe(true)
+  expect(taken.join('')).toBe('mail')
+})
+
+test('what fails as it is written is not done: whoever waits hears of the failure first', async () => {
+  const socket = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) })
+  let failed = false
+  socket.on('error', () => (failed = true))
+
+  const written = writeBody(Buffer.from('mail'), new DotStuffing(), socket, () => failed)
+
+  expect(written).toBeInstanceOf(Promise)
+  expect(await written).toBe(false)
 })
 
 test('stops when it is told to', async () => {

@@ -5,6 +5,7 @@ import {
   settledByRecipients,
 } from '../../../src/sinks/attempt-outcome.ts'
 import type { RejectedRecipient } from '../../../src/sinks/envelope-dialog.ts'
+import { EnvelopeTargets } from '../../../src/sinks/envelope-targets.ts'
 import type { SendFailure } from '../../../src/sinks/held-send.ts'
 import type { MailRequest } from '../../../src/sinks/mail-request.ts'
 import { messageId } from '../../../src/sinks/message-id.ts'
@@ -53,6 +54,7 @@ export class RelaySink implements Sink<MailRequest> {
   ): Promise<PreparedAttempt | FailedAttempt> {
     const { relay } = this.#world
     const { targets } = attempt
+    const recipients = new EnvelopeTargets(targets)
     const id = messageId(
       attempt.request.source,
       attempt.request.requestId,
@@ -78,7 +80,7 @@ export class RelaySink implements Sink<MailRequest> {
         answered,
       } as const
       const { address } = this.#site
-      return failedAttempt(failure, { targets, targetsOf, messageId: id, relay: address, table })
+      return failedAttempt(failure, { targets, recipients, messageId: id, relay: address, table })
     }
 
     await this.#reply(signal)
@@ -108,7 +110,7 @@ export class RelaySink implements Sink<MailRequest> {
     if (relay.draw('data-5yz')) return failAt('data', '554 no')
     const { refused, deferred, tooMany } = settledByRecipients(
       rejected,
-      targetsOf,
+      recipients,
       table,
       accepted.length,
     )
@@ -208,7 +210,6 @@ export class RelaySink implements Sink<MailRequest> {
 
 const table = new ReplyTable()
 const inDoubt: Outcome = { kind: 'unknown', reply: 'closed' }
-const targetsOf = (recipient: string): readonly string[] => [recipient]
 
 function outcomeOf(answer: DotAnswer): Outcome {
   if (answer === null) return inDoubt
