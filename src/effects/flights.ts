@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../clock.ts'
 import { describeError } from '../errors.ts'
-import type { FailedAttempt, Outcome, PreparedAttempt, Sink } from '../sinks/sink.ts'
+import type { FailedAttempt, Outcome, PreparedAttempt, Sink, SinkAttempt } from '../sinks/sink.ts'
 import type { Delivery } from './delivery.ts'
 import { onlyRelayOf } from './delivery.ts'
 import { attemptDeadlineMs, type FailedFlight, type Flight, type Moment } from './flight.ts'
@@ -96,8 +96,15 @@ export class Flights<Request> {
   }
 
   async #prepare(flight: Flight, request: Request): Promise<void> {
-    const { wake } = this.#options
-    const prepared = await this.#prepareIn(flight, request)
+    const { sink, wake } = this.#options
+    let prepared: PreparedAttempt | FailedAttempt
+    // A sink that rejects breaks its promise; that costs this request its back-off, and neither a slot nor the process.
+    try {
+      const result = await sink.prepare(this.#attemptOf(flight, request), flight.abort.signal)
+      prepared = result.kind === 'failed' ? result : repetitionOrFailed(flight, result)
+    } catch (error) {
+      prepared = failedAttempt(describeError(error))
+    }
     if (!this.#all.has(flight)) {
       // Abandoned meanwhile: what was prepared is undone here, because nobody else knows of it.
       if (prepared.kind === 'prepared') prepared.abandon()
@@ -118,25 +125,15 @@ export class Flights<Request> {
       this.#fail(flight, lostAtGate(flight, reason))
   }
 
-  /** A sink that rejects breaks its promise; that costs this request its back-off, and neither a slot nor the process. */
-  async #prepareIn(flight: Flight, request: Request): Promise<PreparedAttempt | FailedAttempt> {
-    const { plan, relay } = flight.delivery
-    const attempt = {
+  #attemptOf({ delivery }: Flight, request: Request): SinkAttempt<Request> {
+    const { plan, relay } = delivery
+    return {
       request,
-      targets: nextTargets(flight.delivery, this.#options.clock.nowMs()),
+      targets: nextTargets(delivery, this.#options.clock.nowMs()),
       identity: plan.identity,
       firstSeenMs: plan.firstSeenMs,
       lastRelay: relay,
-      onlyRelay: onlyRelayOf(flight.delivery),
-    }
-    try {
-      const result = await this.#options.sink.prepare(attempt, flight.abort.signal)
-      const why = result.kind === 'failed' ? null : whyNoRepetition(flight.delivery, result)
-      if (result.kind === 'failed' || why === null) return result
-      result.abandon()
-      return failedAttempt(why, result)
-    } catch (error) {
-      return failedAttempt(describeError(error))
+      onlyRelay: onlyRelayOf(delivery),
     }
   }
 
@@ -246,6 +243,17 @@ function isWithinDeadline(clock: Clock, startedAt: Moment): boolean {
 /** False where it is known that nobody was: those who may be are out of reach, or have no room. */
 function wasAsked({ retryInMs, noRoomAt }: FailedAttempt): boolean {
   return retryInMs === undefined && noRoomAt === undefined
+}
+
+/** What was prepared, unless it is to repeat an attempt in doubt and does not: then it is undone. */
+function repetitionOrFailed(
+  { delivery }: Flight,
+  prepared: PreparedAttempt,
+): PreparedAttempt | FailedAttempt {
+  const why = whyNoRepetition(delivery, prepared)
+  if (why === null) return prepared
+  prepared.abandon()
+  return failedAttempt(why, prepared)
 }
 
 function lostAtGate({ prepared }: Flight, reason: string): FailedAttempt {

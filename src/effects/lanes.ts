@@ -26,9 +26,8 @@ export const relayHolder = (relay: string): RelayName => `relay ${relay}`
 /** Requests that any limit lets pass or holds back together. */
 export interface Lane extends Asking {
   readonly source: string
-  /** Names it among those that go to the same destinations. */
-  readonly key: string
   readonly destinationsId: number
+  readonly relayId: number
   /** `open`: its requests stand in their source's line. Else they stand in a line of its own: held back, or let through again. */
   state: 'open' | 'blocked' | 'awake'
   readonly line: Line
@@ -38,6 +37,9 @@ export interface Lane extends Asking {
 
 interface Destinations {
   readonly parties: readonly PartyName[]
+  /** The source that was asked about last, and the parties with it: rows one after the other mostly have the same. */
+  source: string | undefined
+  withSource: readonly PartyName[]
   /** Those that are not open. */
   lanes: Map<string, Lane> | undefined
 }
@@ -50,6 +52,8 @@ export class Lanes {
   readonly #sources = new Interned(name => name)
   readonly #destinations = new Interned<Destinations>(name => ({
     parties: name === '' ? [] : name.split(separator).map(destinationParty),
+    source: undefined,
+    withSource: [],
     lanes: undefined,
   }))
   /** Those that had no room; 0 in the column stands for none of them. */
@@ -86,22 +90,21 @@ export class Lanes {
     const destinationsId = this.#rows.destinations[row]!
     const priority = this.#rows.priority[row]!
     const source = this.sourceOf(row)
-    const { parties, lanes } = this.#destinations.get(destinationsId)
+    const destinations = this.#destinations.get(destinationsId)
     const relayId = this.#rows.relay[row]!
-    const key = `${priority} ${relayId} ${source}`
-    return (
-      lanes?.get(key) ?? {
-        priority,
-        parties: [`source ${source}`, ...parties],
-        relay: this.#relays[relayId - 1],
-        source,
-        key,
-        destinationsId,
-        state: 'open',
-        line: emptyLine(),
-        blockedBy: undefined,
-      }
-    )
+    const known = destinations.lanes?.get(keyOf({ priority, relayId, source }))
+    if (known !== undefined) return known
+    return {
+      priority,
+      parties: partiesOf(destinations, source),
+      relay: this.#relays[relayId - 1],
+      source,
+      destinationsId,
+      relayId,
+      state: 'open',
+      line: emptyLine(),
+      blockedBy: undefined,
+    }
   }
 
   sourceOf(row: number): string {
@@ -112,13 +115,30 @@ export class Lanes {
   keep(lane: Lane): void {
     const destinations = this.#destinations.get(lane.destinationsId)
     destinations.lanes ??= new Map()
-    destinations.lanes.set(lane.key, lane)
+    destinations.lanes.set(keyOf(lane), lane)
   }
 
   /** Nobody stands in its line any more. */
-  drop({ destinationsId, key }: Lane): void {
-    const destinations = this.#destinations.get(destinationsId)
-    destinations.lanes?.delete(key)
+  drop(lane: Lane): void {
+    const destinations = this.#destinations.get(lane.destinationsId)
+    destinations.lanes?.delete(keyOf(lane))
     if (destinations.lanes?.size === 0) destinations.lanes = undefined
   }
+}
+
+/** Names a lane among those that go to the same destinations. */
+function keyOf({
+  priority,
+  relayId,
+  source,
+}: Pick<Lane, 'priority' | 'relayId' | 'source'>): string {
+  return `${priority} ${relayId} ${source}`
+}
+
+function partiesOf(destinations: Destinations, source: string): readonly PartyName[] {
+  if (destinations.source !== source) {
+    destinations.source = source
+    destinations.withSource = [`source ${source}`, ...destinations.parties]
+  }
+  return destinations.withSource
 }

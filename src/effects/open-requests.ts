@@ -211,6 +211,7 @@ export class OpenRequests {
   wakeDue(nowMs: number, limit: number, bytesMax = Infinity): string[] {
     const expired: string[] = []
     let bytes = 0
+    if (this.#timers.nextDueMs > nowMs) return expired
     for (let woken = 0; woken < limit && bytes < bytesMax; woken += 1) {
       const [row] = this.#timers.takeDue(nowMs, 1)
       if (row === undefined) break

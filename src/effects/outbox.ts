@@ -55,14 +55,14 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
         `an outbox entry of format ${bytes[0]}: a newer release wrote this store; run that one`,
       )
     const end = 5 + bytes.readUInt32BE(1)
-    const { key, headers, ...state } = JSON.parse(bytes.toString('utf8', 5, end)) as StoredState
+    const stored = JSON.parse(bytes.toString('utf8', 5, end)) as StoredState
     return {
-      ...state,
-      targets: state.targets.map(each => withRetries(each, state.retries)),
+      ...stored,
+      targets: stored.targets.map(each => withRetries(each, stored.retries)),
       // Entries of the first release have none.
-      decisions: state.decisions ?? [],
-      key: Buffer.from(key, 'base64'),
-      headers: headers.map(([name, value]) => ({
+      decisions: stored.decisions ?? [],
+      key: Buffer.from(stored.key, 'base64'),
+      headers: stored.headers.map(([name, value]) => ({
         key: name,
         value: value === null ? null : Buffer.from(value, 'base64'),
       })),

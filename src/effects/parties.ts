@@ -8,6 +8,8 @@ import type { Limit, TrafficLimits } from './traffic.ts'
 /** Beyond so many, those that are idle are forgotten. */
 const partiesMax = 10_000
 
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
 interface PartiesOptions {
   readonly clock: Clock
   /** Tries of the sink at once. */
@@ -23,10 +25,16 @@ export class Parties {
   readonly #all = new Map<PartyName, Party>()
   #usualMs: number | undefined
   #share = 1
+  /** Of all parties but the sink, and of the sink: brought up to date each time, and kept by nobody. */
+  readonly #around: Writable<Surroundings>
+  readonly #aroundSink: Writable<Surroundings>
 
   constructor(options: PartiesOptions) {
     this.#options = options
     this.#sink = new Party(options.limits.sink)
+    this.#around = { nowMs: 0, share: 1, slots: options.slots, usualMs: 0 }
+    // It has all its slots for itself.
+    this.#aroundSink = { ...this.#around, slots: Infinity }
   }
 
   /** Those who asked for less, and the share of their traffic that they get. */
@@ -99,7 +107,9 @@ export class Parties {
   /** The first of them that has no room. */
   obstacle(parties: readonly PartyName[]): PartyName | undefined {
     const at = this.#at()
-    return parties.find(name => this.#of(name).room(at) === 0)
+    for (let index = 0; index < parties.length; index += 1)
+      if (this.#of(parties[index]!).room(at) === 0) return parties[index]
+    return undefined
   }
 
   #of(name: AnyParty): Party {
@@ -118,15 +128,12 @@ export class Parties {
       : (destinations.get(own) ?? destination)
   }
 
-  /** The sink has all its slots for itself. */
   #at(name?: AnyParty): Surroundings {
-    const { clock, slots } = this.#options
-    return {
-      nowMs: clock.monotonicMs(),
-      share: this.#share,
-      slots: name === 'sink' ? Infinity : slots,
-      usualMs: this.#usualMs ?? 0,
-    }
+    const at = name === 'sink' ? this.#aroundSink : this.#around
+    at.nowMs = this.#options.clock.monotonicMs()
+    at.share = this.#share
+    at.usualMs = this.#usualMs ?? 0
+    return at
   }
 
   #forgetIdle(): void {

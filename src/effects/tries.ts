@@ -119,7 +119,9 @@ export class Tries<Request> {
     const toLoad: Load[] = []
     // What was read may have been decided by evidence since.
     const loaded = this.#expiring.splice(0).filter(each => this.#open.stage(each) === 'loading')
-    for (const identity of [...this.#open.wakeDue(nowMs, loadBatch, loadBytes), ...loaded]) {
+    const due = this.#open.wakeDue(nowMs, loadBatch, loadBytes)
+    for (const each of loaded) due.push(each)
+    for (const identity of due) {
       const delivery = this.#open.delivery(identity)
       if (delivery) this.#writer.write(delivery, { kind: 'expired', nowMs }, emit)
       else toLoad.push(this.#toLoad(identity))

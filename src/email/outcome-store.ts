@@ -190,15 +190,30 @@ const outcomeTag = 3
 /** JSON: a newer release may have added fields. */
 const mailTag = 16
 
+/** Entries are encoded here first, because nobody knows before how long they are. */
+let draft = Buffer.allocUnsafeSlow(1024)
+
+function tagged(tag: number, type: avro.Type, value: unknown): Buffer {
+  let end = type.encode(value, draft, 1)
+  if (end < 0) {
+    // So many bytes more; a page is bounded, so what it took is kept.
+    draft = Buffer.allocUnsafeSlow(draft.length - end)
+    end = type.encode(value, draft, 1)
+  }
+  draft[0] = tag
+  const bytes = Buffer.allocUnsafe(end)
+  draft.copy(bytes, 0, 0, end)
+  return bytes
+}
+
 /** One byte that says which, then Avro. */
 export const outcomeEntrySerde: Serde<OutcomeEntry> = Object.freeze({
   isReady: () => true,
   prepare: () => Promise.resolve(),
   serialize: (entry: OutcomeEntry) => {
-    if (entry.kind === 'outcome')
-      return Buffer.concat([Buffer.from([outcomeTag]), outcomeType.toBuffer(entry)])
+    if (entry.kind === 'outcome') return tagged(outcomeTag, outcomeType, entry)
     return entry.kind === 'page'
-      ? Buffer.concat([Buffer.from([pageTag]), pageType.toBuffer(entry.duplicates)])
+      ? tagged(pageTag, pageType, entry.duplicates)
       : Buffer.concat([Buffer.from([mailTag]), Buffer.from(JSON.stringify(entry))])
   },
   deserialize: (bytes: Buffer): OutcomeEntry => {

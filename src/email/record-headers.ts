@@ -54,9 +54,23 @@ const originTimestampHeader = sharedHeader(headerNames.originTimestamp)
 
 /** A non-negative whole number written as decimal text, or undefined. */
 function numberInHeader(headers: readonly RecordHeader[], name: string): number | undefined {
-  const text = headers.find(each => each.key === name)?.value?.toString('latin1')
-  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined
-  return Number(text)
+  for (let index = 0; index < headers.length; index += 1) {
+    const { key, value } = headers[index]!
+    if (key === name) return value === null ? undefined : wholeNumber(value)
+  }
+  return undefined
+}
+
+/** Of 1 to 16 digits of ASCII. */
+function wholeNumber(text: Buffer): number | undefined {
+  if (text.length === 0 || text.length > 16) return undefined
+  let number = 0
+  for (let index = 0; index < text.length; index += 1) {
+    const digit = text[index]! - 0x30
+    if (digit < 0 || digit > 9) return undefined
+    number = number * 10 + digit
+  }
+  return number
 }
 
 /** No two are the same. */

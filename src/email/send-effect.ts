@@ -104,14 +104,14 @@ export function endWords(kind: EndKind, targets: readonly TargetState[]): string
 
 function outcomeOf(end: EffectEnd<EmailRequested>): EffectOutput {
   const { kind, identity, key, headers, atMs } = end
-  const record = {
+  const isSent = kind === 'done'
+  return {
+    to: isSent ? sendChildren.sent : sendChildren.failed,
     key,
+    value: isSent ? sentOf(end) : failedOf(end, reasonOf(kind, end.targets)),
     headers: traceHeaders(headers, () => identity),
     timestampMs: atMs,
   }
-  return kind === 'done'
-    ? { ...record, to: sendChildren.sent, value: sentOf(end) }
-    : { ...record, to: sendChildren.failed, value: failedOf(end, reasonOf(kind, end.targets)) }
 }
 
 /** What a dry run kept back was neither refused nor lost, whatever became of the other recipients. */

@@ -17,10 +17,20 @@ export function traceHeaders(headers: readonly RecordHeader[], seed: () => strin
 /** The headers of a trace that came with the request; undefined when none did. */
 export function ownTrace(headers: readonly RecordHeader[]): RecordHeader[] | undefined {
   if (headers.length === 0) return undefined
-  const traceparent = headers.find(each => each.key === headerNames.traceparent)
-  const isValid = traceparentPattern.test(traceparent?.value?.toString('latin1') ?? '')
-  if (!isValid) return undefined
+  let traceparent: RecordHeader | undefined
+  let hasState = false
+  for (let index = 0; index < headers.length; index += 1) {
+    const header = headers[index]!
+    if (header.key === headerNames.traceparent) traceparent ??= header
+    else if (header.key === headerNames.tracestate) hasState = true
+  }
+  if (traceparent === undefined || !isTraceparent(traceparent)) return undefined
+  if (!hasState) return [traceparent]
   return headers.filter(each => each === traceparent || each.key === headerNames.tracestate)
+}
+
+function isTraceparent({ value }: RecordHeader): boolean {
+  return traceparentPattern.test(value?.toString('latin1') ?? '')
 }
 
 /** What makes a new trace of a request: the same words on every replay. */

@@ -16,7 +16,10 @@ export const entryMark = '\u0001'
 
 /** A key that has been checked, as it lies on disk: its mark and its UTF-8 bytes. */
 export function rowOfKey(key: string): Buffer {
-  return Buffer.from(entryMark + key)
+  const row = Buffer.allocUnsafe(entryMark.length + Buffer.byteLength(key))
+  row[0] = entryMark.charCodeAt(0)
+  row.write(key, entryMark.length)
+  return row
 }
 
 /** The bytes of the key itself, which are the row's. */
