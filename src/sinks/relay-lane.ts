@@ -15,11 +15,15 @@ export interface LaneOptions extends Omit<RoomOptions, 'perSecond'> {
   readonly random: Random
   readonly onCircuit: (state: CircuitState) => void
   readonly onResult: (result: LaneResult) => void
+  /** What whoever sent the mail hears of its outcome: whether anybody else's turn may come is known to all lanes together. */
+  readonly withOutlook: (outcome: Outcome) => Outcome
 }
 
 /** One try that has begun. */
-interface Begun extends Entry {
+interface Begun {
+  readonly entry: Entry
   readonly report: Report
+  isPerformed: boolean
 }
 
 /** The way to one relay: its circuit, and how much room it has. A relay that is slow fills its own lane and nobody else's. */
@@ -57,7 +61,7 @@ export class RelayLane {
     if (this.free === 0) return 'full'
     const report = this.circuit.begin()
     if (report === undefined) return 'closed'
-    const begun: Begun = { report, ...this.room.enter() }
+    const begun: Begun = { report, entry: this.room.enter(), isPerformed: false }
     try {
       const result = await this.#relay.sink.prepare(attempt, signal)
       this.#hear(begun, complaintOf(result))
@@ -66,11 +70,11 @@ export class RelayLane {
       // Whom nobody has asked counts for nothing.
       if (!result.reached) this.room.takeBack()
       this.#options.onResult(result.unavailable ? 'unavailable' : 'failed')
-      begun.leave()
+      this.room.leave(begun.entry)
       return result
     } catch (error) {
       report('nothing')
-      begun.leave()
+      this.room.leave(begun.entry)
       throw error
     }
   }
@@ -79,45 +83,54 @@ export class RelayLane {
    * Before the circuit opens by it: what probes are told says nothing about how much is welcome. A domain that complains again and
    * again is throttled as such: for the relay it counts once, until another one complains.
    */
-  #hear({ beganMs }: Begun, complaint: Complaint | undefined): void {
+  #hear({ entry }: Begun, complaint: Complaint | undefined): void {
     if (complaint === undefined || this.circuit.state !== 'closed') return
     const { domain } = complaint
     if (domain !== undefined && domain === this.#complainer) return
     this.#complainer = domain
-    this.room.complain(beganMs, complaint)
+    this.room.complain(entry.beganMs, complaint)
   }
 
   /** Its place is taken until the relay has answered, or will never be asked to. */
   #watched(prepared: PreparedAttempt, begun: Begun): PreparedAttempt {
-    const { leave, dotted } = begun
-    let isPerformed = false
-    const { onResult } = this.#options
-    const untilLost = async (): Promise<void> => {
-      await prepared.lost
-      if (!isPerformed) onResult('lost')
-      leave()
+    const { entry } = begun
+    void prepared.lost.then(() => {
+      if (!begun.isPerformed) this.#options.onResult('lost')
+      this.room.leave(entry)
+    })
+    return {
+      ...prepared,
+      perform: mayPerform => this.#perform(prepared, begun, mayPerform),
+      abandon: () => {
+        prepared.abandon()
+        if (!begun.isPerformed) this.room.leave(entry)
+      },
     }
-    void untilLost()
-    const perform = async (mayPerform: () => boolean): Promise<Outcome> => {
-      isPerformed = true
-      dotted()
+  }
+
+  async #perform(
+    prepared: PreparedAttempt,
+    begun: Begun,
+    mayPerform: () => boolean,
+  ): Promise<Outcome> {
+    begun.isPerformed = true
+    this.room.dotted(begun.entry)
+    try {
       // Nothing may be awaited before this call: the deadline was checked for it.
-      const outcome = await prepared.perform(mayPerform).finally(leave)
+      const outcome = await prepared.perform(mayPerform)
+      this.room.leave(begun.entry)
       this.#conclude(outcome, prepared, begun)
-      return outcome
+      return this.#options.withOutlook(outcome)
+    } finally {
+      this.room.leave(begun.entry)
     }
-    const abandon = (): void => {
-      prepared.abandon()
-      if (!isPerformed) leave()
-    }
-    return { ...prepared, perform, abandon }
   }
 
   #conclude(outcome: Outcome, { accepted, deferred }: PreparedAttempt, begun: Begun): void {
     this.#options.onResult(outcome.kind)
     this.#hear(begun, complaintOfDot(outcome, accepted[0]))
     const isContent = outcome.kind === 'done' && !deferred.some(each => each.asksForLess)
-    if (isContent) this.room.welcome(begun.beganMs)
+    if (isContent) this.room.welcome(begun.entry.beganMs)
     if (outcome.unavailable) begun.report('unavailable')
   }
 }

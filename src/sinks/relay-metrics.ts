@@ -1,6 +1,7 @@
 import type { CircuitState } from '../circuit.ts'
 import type { Across } from '../metric-snapshot.ts'
 import type { Counter, Gauge, MetricFamily, MetricRegistry } from '../metrics.ts'
+import type { LaneResult } from './relay-lane.ts'
 
 const stateValues: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 }
 
@@ -16,7 +17,7 @@ interface WatchedRelay {
 
 /** What is counted of each relay, by its name. */
 export class RelayMetrics {
-  readonly tries: MetricFamily<'relay' | 'result', Counter>
+  readonly #tries: MetricFamily<'relay' | 'result', Counter>
   readonly #circuit: MetricFamily<'relay', Gauge>
   readonly #inFlight: MetricFamily<'relay', Gauge>
   readonly #inFlightMax: MetricFamily<'relay', Gauge>
@@ -26,7 +27,7 @@ export class RelayMetrics {
   constructor(registry: MetricRegistry) {
     const gauge = (name: string, help: string, across?: Across): MetricFamily<'relay', Gauge> =>
       registry.gauge(name, help, ['relay'], across)
-    this.tries = registry.counter(
+    this.#tries = registry.counter(
       'mailonce_relay_tries_total',
       'Tries at a relay, by what came of them.',
       ['relay', 'result'],
@@ -46,6 +47,19 @@ export class RelayMetrics {
       'Tries a second that a relay gets at most from this instance; +Inf: nothing limits them.',
     )
     registry.onRender(() => this.#collect())
+  }
+
+  /** Counts the tries at one relay. */
+  triesAt(relay: string): (result: LaneResult) => void {
+    const counters = new Map<LaneResult, Counter>()
+    return result => {
+      let counter = counters.get(result)
+      if (counter === undefined) {
+        counter = this.#tries.labels({ relay, result })
+        counters.set(result, counter)
+      }
+      counter.inc()
+    }
   }
 
   watch(relay: string, lane: WatchedRelay): void {

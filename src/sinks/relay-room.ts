@@ -24,10 +24,8 @@ export interface RoomOptions {
 /** A try that has begun. */
 export interface Entry {
   readonly beganMs: number
-  /** Its final dot is being written, unless the try is over: one whose connection was lost at its gate is performed all the same. */
-  readonly dotted: () => void
-  /** It is over; a second call does nothing. */
-  readonly leave: () => void
+  /** It is not over. */
+  isInside: boolean
 }
 
 /** How many tries one relay takes, at once and a second: what is configured, and no more than it has shown to take. */
@@ -83,23 +81,23 @@ export class RelayRoom {
     const beganMs = this.#nowMs
     this.#pace.begin(beganMs, this.perSecond)
     this.#inFlight += 1
-    let isInside = true
-    const entry: Entry = {
-      beganMs,
-      dotted: () => {
-        if (!isInside) return
-        this.#dotted.set(entry, this.#nowMs + hangingMs)
-        this.#tellIn(this.#hangsInMs)
-      },
-      leave: () => {
-        if (!isInside) return
-        isInside = false
-        this.#inFlight -= 1
-        this.#dotted.delete(entry)
-        this.tell()
-      },
-    }
-    return entry
+    return { beganMs, isInside: true }
+  }
+
+  /** Its final dot is being written, unless the try is over: one whose connection was lost at its gate is performed all the same. */
+  dotted(entry: Entry): void {
+    if (!entry.isInside) return
+    this.#dotted.set(entry, this.#nowMs + hangingMs)
+    this.#tellIn(this.#hangsInMs)
+  }
+
+  /** It is over; a second call does nothing. */
+  leave(entry: Entry): void {
+    if (!entry.isInside) return
+    entry.isInside = false
+    this.#inFlight -= 1
+    this.#dotted.delete(entry)
+    this.tell()
   }
 
   /** A try came to nothing, and counts for nothing. */

@@ -66,8 +66,7 @@ export class RelayRouter implements Sink<MailRequest> {
       // One that is full is worth waiting for: else the weights would not hold under load.
       if (result === 'full') return { ...this.#nobody(attempt), noRoomAt: name }
       if (result === 'closed') continue
-      if (result.kind === 'prepared') return this.#withOutlook(result)
-      if (!result.unavailable || signal.aborted) return result
+      if (result.kind === 'prepared' || !result.unavailable || signal.aborted) return result
       failure = result
     }
     if (relays.length === 0) this.#warnOfStranger(attempt.onlyRelay)
@@ -96,7 +95,8 @@ export class RelayRouter implements Sink<MailRequest> {
         random,
         capacity: this.#capacityOf(relay),
         isAdaptive,
-        onResult: result => metrics.tries.labels({ relay: name, result }).inc(),
+        onResult: metrics.triesAt(name),
+        withOutlook: outcome => this.#withOutlook(outcome),
         onRoom: () => this.rooms.tell(name),
         onRestraint: (room, reply) => this.#tellRestraint(name, room, reply),
         onCircuit: state => {
@@ -144,15 +144,10 @@ export class RelayRouter implements Sink<MailRequest> {
   }
 
   /** A relay that closes instead of taking the mail opens its circuit; whether anybody else's turn may come is known here alone. */
-  #withOutlook(prepared: PreparedAttempt): PreparedAttempt {
-    const perform = async (mayPerform: () => boolean): Promise<Outcome> => {
-      // Nothing may be awaited before this call: the deadline was checked for it.
-      const outcome = await prepared.perform(mayPerform)
-      if (outcome.unavailable !== true) return outcome
-      const { unavailable, retryInMs = 0 } = this.#outlook([])
-      return { ...outcome, retryInMs: unavailable ? retryInMs : 0 }
-    }
-    return { ...prepared, perform }
+  #withOutlook(outcome: Outcome): Outcome {
+    if (outcome.unavailable !== true) return outcome
+    const { unavailable, retryInMs = 0 } = this.#outlook([])
+    return { ...outcome, retryInMs: unavailable ? retryInMs : 0 }
   }
 
   /** Whether anybody else's turn may come meanwhile, and when this one's does. */

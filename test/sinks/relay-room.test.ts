@@ -17,9 +17,9 @@ test('a try that was lost before its dot holds up nothing and is never one that 
   const entries = [room.enter(), room.enter()]
   // Two at once were too many: from now on it is one.
   room.complain(entries[0]!.beganMs, { isCertain: true, reply: '421 too many connections' })
-  for (const { leave, dotted } of entries) {
-    leave()
-    dotted()
+  for (const entry of entries) {
+    room.leave(entry)
+    room.dotted(entry)
   }
   clock.advance(hangingMs + 1)
 
