@@ -2,42 +2,52 @@ const lineLengthMax = 76
 /** A line is broken behind the last of these among so many characters at its end. */
 const marginLength = 25
 
-/** Nothing that quoted-printable would write otherwise (RFC 2045 section 6.7), and no line ends in a space. */
-const literal = /^[\t\r\n\x20-\x3c\x3e-\x7e]*$/
-const spaceAtEnd = /[ \t](?:\r|$)/
+const equals = 0x3d
+const carriageReturn = 0x0d
+const lineFeed = 0x0a
 
-/** True of text, its lines ended by CR LF, that is its own quoted-printable encoding but for the length of its lines. */
-export function isLiteral(text: string): boolean {
-  return literal.test(text) && !spaceAtEnd.test(text)
+/** Bytes that literal text takes at most with its soft line breaks of three: only before the last line may one be shorter than a margin leaves it. */
+export function softLengthMax(text: string): number {
+  return text.length + 3 * (1 + Math.floor(text.length / (lineLengthMax - marginLength)))
 }
 
-/** Breaks the lines of literal text by soft line breaks, where nodemailer's `wrap` breaks them, without an expression for each of them. */
-export function softLines(text: string): string {
-  if (text.length <= lineLengthMax) return text
-  let wrapped = ''
-  let hardEnd = text.indexOf('\r\n')
+/**
+ * Writes literal text (see `TextSurvey`) with soft line breaks where nodemailer's `wrap` has them, without an expression for each line.
+ * Returns where it ends.
+ */
+export function writeSoftLines(text: string, bytes: Uint8Array, from: number): number {
+  let at = from
+  const isShort = text.length <= lineLengthMax
   for (let start = 0; start < text.length;) {
-    if (hardEnd >= 0 && hardEnd < start) hardEnd = text.indexOf('\r\n', start)
     const longest = Math.min(start + lineLengthMax, text.length)
-    if (hardEnd >= 0 && hardEnd + 2 <= longest) {
-      wrapped += text.slice(start, hardEnd + 2)
-      start = hardEnd + 2
-      continue
+    let end = start
+    for (let code = 0; end < longest && code !== lineFeed; end += 1) {
+      code = text.charCodeAt(end)
+      bytes[at++] = code
     }
-    const broken = breakBefore(text, start, longest)
-    // The break takes a place of its own.
-    const end = broken < text.length && broken - start === lineLengthMax ? broken - 1 : broken
-    wrapped += end < text.length ? `${text.slice(start, end)}=\r\n` : text.slice(start)
+    const softEnd = isShort || bytes[at - 1] === lineFeed ? end : softEndBefore(text, start, end)
+    at -= end - softEnd
+    end = softEnd
+    if (end < text.length && bytes[at - 1] !== lineFeed) {
+      bytes[at++] = equals
+      bytes[at++] = carriageReturn
+      bytes[at++] = lineFeed
+    }
     start = end
   }
-  return wrapped
+  return at
 }
 
-function breakBefore(text: string, start: number, longest: number): number {
-  if (longest - start <= lineLengthMax - marginLength) return longest
-  for (let index = longest - 1; index >= longest - marginLength; index -= 1)
-    if (isBreakable(text.charCodeAt(index))) return index + 1
-  return longest
+/** Where a line that may go to `longest` ends, as the last line may too: the break takes a place of its own. */
+function softEndBefore(text: string, start: number, longest: number): number {
+  let end = longest
+  if (longest - start > lineLengthMax - marginLength)
+    for (let index = longest - 1; index >= longest - marginLength; index -= 1)
+      if (isBreakable(text.charCodeAt(index))) {
+        end = index + 1
+        break
+      }
+  return end < text.length && end - start === lineLengthMax ? end - 1 : end
 }
 
 /** Space, tab, and `.`, `,`, `!`, `?`. */

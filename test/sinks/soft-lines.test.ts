@@ -1,19 +1,17 @@
-import { encode, wrap } from 'nodemailer/lib/qp'
+import { wrap } from 'nodemailer/lib/qp'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../src/random.ts'
-import { isLiteral, softLines } from '../../src/sinks/soft-lines.ts'
+import { softLengthMax, writeSoftLines } from '../../src/sinks/soft-lines.ts'
+import { surveyText } from '../../src/sinks/text-survey.ts'
 
-test.each([
-  { text: 'a = b', literal: false },
-  { text: 'ends \r\nhere', literal: false },
-  { text: 'ends\t', literal: false },
-  { text: 'Grüße', literal: false },
-  { text: 'a\u0000b', literal: false },
-  { text: 'a\tb, c!\r\n\r\n~', literal: true },
-])('is its own encoding: $literal, $text', ({ text, literal }) => {
-  expect(isLiteral(text)).toBe(literal)
-  expect(encode(text) === text).toBe(literal)
-})
+/** Behind other bytes, with no more room than it says that it needs. */
+function softLines(text: string): string {
+  const bytes = Buffer.alloc(3 + softLengthMax(text), 'abc')
+  const end = writeSoftLines(text, bytes, 3)
+  expect(bytes.toString('latin1', 0, 3)).toBe('abc')
+  expect(end).toBeLessThanOrEqual(bytes.length)
+  return bytes.toString('latin1', 3, end)
+}
 
 test('lines are broken where nodemailer breaks them', () => {
   const random = seededRandom(4711)
@@ -26,7 +24,15 @@ test('lines are broken where nodemailer breaks them', () => {
       () => all[Math.floor(random.next() * all.length)],
     )
     const text = pieces.join('')
-    if (!isLiteral(text)) continue
+    if (!surveyText(text).isLiteral) continue
+
+    expect(softLines(text)).toBe(wrap(text, 76))
+  }
+})
+
+test.each([52, 75, 76, 77, 152, 1000])('a break at every place of %i characters', length => {
+  for (let at = 0; at < length; at += 1) {
+    const text = `${'x'.repeat(at)},${'x'.repeat(length - at - 1)}`
 
     expect(softLines(text)).toBe(wrap(text, 76))
   }
