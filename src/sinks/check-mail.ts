@@ -16,12 +16,13 @@ const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;[\x20-\x7e]*)?$/
  * @returns what is wrong, or null
  */
 export function checkMail(request: MailRequest, from: string): string | null {
-  const addresses = [from, ...request.to, ...request.cc, ...request.bcc]
-  if (request.replyTo !== null) addresses.push(request.replyTo)
-  const badAddress = addresses.find(
-    address => oddSpace.test(address) || controls.test(address) || !bareAddress.test(address),
-  )
-  if (badAddress !== undefined) return 'an address is not valid'
+  const areBare =
+    isBareAddress(from) &&
+    request.to.every(isBareAddress) &&
+    request.cc.every(isBareAddress) &&
+    request.bcc.every(isBareAddress) &&
+    (request.replyTo === null || isBareAddress(request.replyTo))
+  if (!areBare) return 'an address is not valid'
   if (controls.test(request.subject)) return 'the subject holds control characters'
   for (const [name, value] of Object.entries(request.headers)) {
     if (!headerName.test(name)) return 'a header name is not valid'
@@ -40,4 +41,8 @@ export function checkMail(request: MailRequest, from: string): string | null {
     if (!mediaType.test(contentType)) return 'the content type of an attachment is not valid'
   }
   return null
+}
+
+function isBareAddress(address: string): boolean {
+  return !oddSpace.test(address) && !controls.test(address) && bareAddress.test(address)
 }

@@ -198,7 +198,9 @@ export class SmtpSink implements Sink<MailRequest> {
     }
     const recipients = new EnvelopeTargets(able)
     // Whoever has no room in this transaction is in no list, and so comes in the next.
-    const to = recipients.addresses.slice(0, this.#limit.current)
+    const { addresses } = recipients
+    const most = this.#limit.current
+    const to = addresses.length > most ? addresses.slice(0, most) : addresses
     const { bytes, eightBit, smtpUtf8 } = mail
     const firstLines = this.#firstLines(attempt, recipients)
     const size = bytes.length + (firstLines?.(to).length ?? 0)
