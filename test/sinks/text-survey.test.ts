@@ -60,7 +60,9 @@ test('says what nodemailer would find', () => {
     const survey = surveyText(text)
 
     expect(survey.isPlain).toBe(isPlainText(text))
-    if (survey.isPlain) expect(survey.longestLine > 76).toBe(hasLongerLines(text, 76))
+    // Of a text that is not plain nobody asks: U+2028 is a line end to an expression alone.
+    const isLong = survey.isPlain ? survey.longestLine > 76 : hasLongerLines(text, 76)
+    expect(isLong).toBe(hasLongerLines(text, 76))
     expect(survey.isMoreLatin).toBe(letters(text) > encoded(text))
   }
 })
