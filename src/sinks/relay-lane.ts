@@ -93,19 +93,20 @@ export class RelayLane {
 
   /** Its place is taken until the relay has answered, or will never be asked to. */
   #watched(prepared: PreparedAttempt, begun: Begun): PreparedAttempt {
-    const { entry } = begun
-    void prepared.lost.then(() => {
-      if (!begun.isPerformed) this.#options.onResult('lost')
-      this.room.leave(entry)
-    })
+    void prepared.lost.then(() => this.#lose(begun))
     return {
       ...prepared,
       perform: mayPerform => this.#perform(prepared, begun, mayPerform),
       abandon: () => {
         prepared.abandon()
-        if (!begun.isPerformed) this.room.leave(entry)
+        if (!begun.isPerformed) this.room.leave(begun.entry)
       },
     }
+  }
+
+  #lose({ entry, isPerformed }: Begun): void {
+    if (!isPerformed) this.#options.onResult('lost')
+    this.room.leave(entry)
   }
 
   async #perform(
@@ -115,15 +116,15 @@ export class RelayLane {
   ): Promise<Outcome> {
     begun.isPerformed = true
     this.room.dotted(begun.entry)
+    let outcome: Outcome
     try {
       // Nothing may be awaited before this call: the deadline was checked for it.
-      const outcome = await prepared.perform(mayPerform)
-      this.room.leave(begun.entry)
-      this.#conclude(outcome, prepared, begun)
-      return this.#options.withOutlook(outcome)
+      outcome = await prepared.perform(mayPerform)
     } finally {
       this.room.leave(begun.entry)
     }
+    this.#conclude(outcome, prepared, begun)
+    return this.#options.withOutlook(outcome)
   }
 
   #conclude(outcome: Outcome, { accepted, deferred }: PreparedAttempt, begun: Begun): void {

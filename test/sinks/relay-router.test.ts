@@ -257,6 +257,18 @@ test.each(['perform', 'abandon'] as const)('a place is free again after %s', asy
   expect(router.concurrencyMax).toBe(2)
 })
 
+test('a dot without an answer keeps its place, whoever gives it up', async () => {
+  const router = routerOf(relayOf(a))
+  a.dotted = new Promise(() => undefined)
+  const attempt = await send(router, 'r-1')
+  if (attempt.kind !== 'prepared') throw new Error('no room')
+
+  void attempt.perform(() => true)
+  attempt.abandon()
+
+  expect(router.rooms.roomAt('a')).toBe(1)
+})
+
 test('the relay never sees the tag', async () => {
   const router = routerOf(relayOf(a), relayOf(b, { tags: new Set(['bulk']) }))
 
