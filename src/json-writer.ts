@@ -56,16 +56,27 @@ export class JsonWriter {
   }
 
   text(text: string): void {
-    const bytes = this.#withRoom(text.length + 2)
+    const bytes = this.#withRoom(text.length * 6 + 2)
     let at = this.#length
     bytes[at++] = quote
     for (let index = 0; index < text.length; index += 1) {
       const unit = text.charCodeAt(index)
-      if (unit < 0x20 || unit > 0x7e || unit === quote || unit === backslash) {
-        this.#rareText(text)
+      if (unit > 0x7f) {
+        this.#otherText(text)
         return
       }
-      bytes[at++] = unit
+      const escape = escapes[unit]!
+      if (escape === 0) {
+        bytes[at++] = unit
+        continue
+      }
+      bytes[at++] = backslash
+      bytes[at++] = escape
+      if (escape !== escapedByNumber) continue
+      bytes[at++] = zero
+      bytes[at++] = zero
+      bytes[at++] = hexDigits[unit >> 4]!
+      bytes[at++] = hexDigits[unit & 15]!
     }
     bytes[at++] = quote
     this.#length = at
@@ -137,7 +148,8 @@ export class JsonWriter {
     this.#length += digits
   }
 
-  #rareText(text: string): void {
+  /** Not ASCII alone. */
+  #otherText(text: string): void {
     const json = JSON.stringify(text)
     const bytes = this.#withRoom(json.length * 3)
     this.#length += bytes.write(json, this.#length)
@@ -157,4 +169,11 @@ const quote = 0x22
 const backslash = 0x5c
 const zero = 0x30
 const padding = 0x3d
+const hexDigits = Buffer.from('0123456789abcdef')
+const escapedByNumber = 0x75
+/** What stands behind the backslash for each character of ASCII; 0 for those that stand for themselves. */
+const escapes = Uint8Array.from({ length: 0x80 }, (_, unit) => {
+  const json = JSON.stringify(String.fromCharCode(unit))
+  return json.length === 3 ? 0 : json.charCodeAt(2)
+})
 const base64Digits = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')

@@ -324,9 +324,11 @@ function repliesOf(targets: readonly string[], outcome: Outcome): TargetReply[] 
 }
 
 function arePending(delivery: Delivery, targets: readonly string[]): boolean {
-  const pending = pendingTargets(delivery)
-  if (targets.length === 1) return pending.includes(targets[0]!)
-  const known = new Set(pending)
+  if (delivery.targets.length === 1) {
+    const { target, status } = delivery.targets[0]!
+    return status === 'pending' && targets.every(each => each === target)
+  }
+  const known = new Set(pendingTargets(delivery))
   return targets.every(target => known.has(target))
 }
 

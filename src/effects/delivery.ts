@@ -118,9 +118,10 @@ function placeOf({ topic, partition, offset }: EffectOrigin): EffectOrigin {
 }
 
 export function pendingTargets({ targets }: Delivery): string[] {
-  const [only] = targets
-  if (only !== undefined && targets.length === 1)
-    return only.status === 'pending' ? [only.target] : []
+  if (targets.length === 1) {
+    const { target, status } = targets[0]!
+    return status === 'pending' ? [target] : []
+  }
   const pending: string[] = []
   for (const { target, status } of targets) if (status === 'pending') pending.push(target)
   return pending
@@ -147,7 +148,7 @@ export function dueTargets(delivery: Delivery, nowMs: number): string[] {
 
 /** Whom a try must go to: as long as an attempt is in doubt nobody else than who may have it is given the mail. */
 export function onlyRelayOf({ doubts, relay }: Delivery): string | null {
-  const [first] = doubts
+  const first = doubts[0]
   return first === undefined ? null : (first.relay ?? relay)
 }
 
@@ -158,11 +159,10 @@ export function markTargets(
   status: TargetState['status'],
 ): readonly TargetState[] {
   if (replies.length === 0) return targets
-  const [only] = replies
-  if (replies.length === 1)
-    return targets.map(each =>
-      each.target === only!.target ? marked(each, only!.reply, status) : each,
-    )
+  if (replies.length === 1) {
+    const { target, reply } = replies[0]!
+    return targets.map(each => (each.target === target ? marked(each, reply, status) : each))
+  }
   const byTarget = new Map(replies.map(each => [each.target, each.reply]))
   return targets.map(each => {
     const reply = byTarget.get(each.target)

@@ -79,7 +79,8 @@ function writeState(delivery: Delivery): void {
   json.begin()
   json.raw('{')
   let isFirst = true
-  for (const name of changing) {
+  for (let index = 0; index < changing.length; index += 1) {
+    const name = changing[index]!
     const value = delivery[name] as Json
     if (value === undefined) continue
     json.member(name, isFirst)

@@ -300,8 +300,7 @@ export class ReadyLines {
 
 /** The lowest first. Of eight turns one begins with the highest, and one with each priority between in its turn: nobody starves. */
 function inTurn(levels: readonly Level[], turn: number): readonly Level[] {
-  const [only] = levels
-  if (levels.length === 1) return only!.ring.size > 0 ? levels : []
+  if (levels.length === 1) return levels[0]!.ring.size > 0 ? levels : []
   const busy = levels.filter(each => each.ring.size > 0)
   const last = busy.length - 1
   if (last < 1 || turn % 4 !== 0) return busy

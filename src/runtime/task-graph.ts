@@ -171,7 +171,8 @@ export class TaskGraph {
   ): { readonly accept: Handler; readonly command: Handler } {
     const { to } = this.#forwarder(node, built)
     const environment = this.#environment
-    const emit = ({ to: child, ...record }: EffectOutput): void => to(child)(record)
+    const emit = ({ to: child, key, value, headers, timestampMs }: EffectOutput): void =>
+      to(child)({ key, value, headers, timestampMs })
     this.#emitters.set(node.name, emit)
     return {
       accept: record => {

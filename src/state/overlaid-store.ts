@@ -212,7 +212,9 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
   /** The committing cycle is on disk. */
   retire(): void {
     assert(this.#committing !== undefined, 'only a cycle that was frozen is retired')
-    for (const entry of this.#committing) entry.committing = undefined
+    const committed = this.#committing
+    for (let index = 0; index < committed.length; index += 1)
+      committed[index]!.committing = undefined
     this.#committing = undefined
     this.#beginEra()
     this.#table.replace([...this.#active])
@@ -287,8 +289,9 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   #beginEra(): void {
     this.#era += 1
-    for (const entry of this.#asked) entry.loaded = undefined
-    this.#asked = []
+    const asked = this.#asked
+    if (asked.length > 0) this.#asked = []
+    for (let index = 0; index < asked.length; index += 1) asked[index]!.loaded = undefined
     this.#nextPlace = 0
     this.#last = this.#lastButOne = undefined
   }
