@@ -178,13 +178,14 @@ function conclude(
 ): Transition {
   const { outcome, nowMs, token } = event
   const replies = repliesOf(targets, outcome)
-  const rest = { state: { kind: 'queued' }, reply: outcome.reply || delivery.reply } as const
+  const reply = outcome.reply || delivery.reply
+  const state: DeliveryState = { kind: 'queued' }
   if (outcome.kind === 'done') {
     const accepted = markTargets(delivery.targets, replies, 'accepted')
-    const done = { ...delivery, ...rest, targets: accepted, acceptedAtMs: nowMs, drops: 0 }
+    const done = { ...delivery, state, reply, targets: accepted, acceptedAtMs: nowMs, drops: 0 }
     return proceed(done, nowMs)
   }
-  const rested: Delivery = { ...delivery, ...rest }
+  const rested: Delivery = { ...delivery, state, reply }
   switch (outcome.kind) {
     case 'refused': {
       // The relay may refuse a repetition because it has the mail.

@@ -258,7 +258,7 @@ export class EffectEngine<Request> {
   /** Writes what has happened into the active cycle and begins new tries. True when something waits for the commit. */
   turn(emit: Emit): boolean {
     const facts = this.#facts
-    this.#facts = []
+    if (facts.length > 0) this.#facts = []
     for (const fact of facts) this.#applyFact(fact, emit)
     for (const failed of this.#flights.takeFailed()) this.#applyFailure(failed, emit)
     this.#decideDoubts()

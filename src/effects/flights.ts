@@ -73,7 +73,7 @@ export class Flights<Request> {
 
   takeFailed(): FailedFlight[] {
     const failed = this.#failed
-    this.#failed = []
+    if (failed.length > 0) this.#failed = []
     return failed
   }
 

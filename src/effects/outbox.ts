@@ -62,10 +62,7 @@ export const deliverySerde: Serde<Delivery> = Object.freeze({
       // Entries of the first release have none.
       decisions: stored.decisions ?? [],
       key: Buffer.from(stored.key, 'base64'),
-      headers: stored.headers.map(([name, value]) => ({
-        key: name,
-        value: value === null ? null : Buffer.from(value, 'base64'),
-      })),
+      headers: stored.headers.map(headerOf),
       payload: bytes.subarray(end),
     }
   },
@@ -126,6 +123,11 @@ const changing = Object.keys({
   decisions: true,
   origin: true,
 } satisfies Record<Changing, true>) as readonly Changing[]
+
+function headerOf(stored: StoredState['headers'][number]): Delivery['headers'][number] {
+  const value = stored[1]
+  return { key: stored[0], value: value === null ? null : Buffer.from(value, 'base64') }
+}
 
 /** Entries of the first release count the retries of all their targets together. */
 function withRetries(each: TargetState, retries: number): TargetState {

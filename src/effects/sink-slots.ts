@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Circuit } from '../circuit.ts'
+import { Circuit, type Report } from '../circuit.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { type Logger, silentLogger } from '../log.ts'
 import type { Random } from '../random.ts'
@@ -48,6 +48,13 @@ export class SinkSlots {
   readonly #timers = new Map<AnyParty, Cancel>()
   readonly #running = new Set<Permit>()
   #bytes = 0
+  readonly #onRelease = (permit: RunningPermit, isUnused: boolean): void => {
+    if (!this.#running.delete(permit)) return
+    this.#bytes -= permit.bytes
+    this.#parties.end(permit, isUnused)
+    for (const party of permit.parties) this.#tellRoom(party)
+    this.#tellFree()
+  }
 
   constructor(max: number, clock: Clock, random: Random, options: SinkSlotsOptions = {}) {
     const { traffic, outbox = defaultOutboxLimit, rooms, log = silentLogger } = options
@@ -112,19 +119,8 @@ export class SinkSlots {
   begin(asking: Asking, bytes = 0): Permit {
     const report = this.#circuit.begin()
     assert(report !== undefined, 'a try that has no obstacle may pass')
-    const { parties } = asking
-    const permit: Permit = {
-      beganMs: this.#clock.monotonicMs(),
-      parties,
-      report,
-      release: (isUnused = false) => {
-        if (!this.#running.delete(permit)) return
-        this.#bytes -= bytes
-        this.#parties.end(permit, isUnused)
-        for (const party of parties) this.#tellRoom(party)
-        this.#tellFree()
-      },
-    }
+    const beganMs = this.#clock.monotonicMs()
+    const permit = new RunningPermit(beganMs, asking.parties, report, bytes, this.#onRelease)
     this.#running.add(permit)
     this.#bytes += bytes
     this.#parties.begin(permit)
@@ -184,6 +180,32 @@ export class SinkSlots {
 
   #tellFree(): void {
     for (const listener of this.#freeListeners) listener()
+  }
+}
+
+class RunningPermit implements Permit {
+  readonly beganMs: number
+  readonly parties: readonly PartyName[]
+  readonly report: Report
+  readonly bytes: number
+  readonly #onRelease: (permit: RunningPermit, isUnused: boolean) => void
+
+  constructor(
+    beganMs: number,
+    parties: readonly PartyName[],
+    report: Report,
+    bytes: number,
+    onRelease: (permit: RunningPermit, isUnused: boolean) => void,
+  ) {
+    this.beganMs = beganMs
+    this.parties = parties
+    this.report = report
+    this.bytes = bytes
+    this.#onRelease = onRelease
+  }
+
+  release(isUnused = false): void {
+    this.#onRelease(this, isUnused)
   }
 }
 

@@ -189,8 +189,22 @@ function readHeaders(reader: ByteReader): readonly Header[] {
   if (count === 0) return noHeaders
   const headers: Header[] = []
   for (let index = 0; index < count; index += 1) {
-    const key = reader.nullableBytes()?.toString('utf8') ?? ''
+    const key = readName(reader, index)
     headers.push({ key, value: reader.nullableBytes() })
   }
   return headers
+}
+
+/** Names of headers by their place in the last record that had others: records one after the other mostly have the same. */
+const lastNames: { readonly bytes: Buffer; readonly text: string }[] = []
+const lastNamesMax = 16
+
+function readName(reader: ByteReader, index: number): string {
+  const last = lastNames[index]
+  if (last !== undefined && reader.skipIf(last.bytes)) return last.text
+  const bytes = reader.nullableBytes()
+  const text = bytes?.toString('utf8') ?? ''
+  // A copy: the response must not be kept for it.
+  if (bytes !== null && index < lastNamesMax) lastNames[index] = { bytes: Buffer.from(bytes), text }
+  return text
 }

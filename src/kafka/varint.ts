@@ -65,6 +65,16 @@ export class ByteReader {
     return this.take(length)
   }
 
+  /** Steps over a varint length and these very bytes, where they are what stands here. */
+  skipIf(expected: Buffer): boolean {
+    const start = this.position
+    let isSame = this.varint() === expected.length
+    for (let index = 0; isSame && index < expected.length; index += 1)
+      isSame = this.bytes[this.position + index] === expected[index]
+    this.position = isSame ? this.position + expected.length : start
+    return isSame
+  }
+
   take(length: number): Buffer {
     const start = this.position
     if (start + length > this.bytes.length) throw new RangeError('a field ends beyond its bytes')

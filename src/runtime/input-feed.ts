@@ -87,6 +87,7 @@ export class InputFeed {
 }
 
 function hasFullEffect(task: Task): boolean {
+  if (task.engines.size === 0) return false
   for (const engine of task.engines.values()) if (engine.isFull) return true
   return false
 }

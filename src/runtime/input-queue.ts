@@ -42,13 +42,13 @@ export class InputQueue {
 
   /** The next records, at most `limit`, without taking them. */
   peek(limit: number): readonly ConsumedRecord[] {
-    const [first] = this.#batches
+    const first = this.#batches[0]
     return first === undefined ? [] : first.batch.records.slice(first.next, first.next + limit)
   }
 
   /** The first `count` of what `peek` showed have been processed. */
   take(count: number): void {
-    const [first] = this.#batches
+    const first = this.#batches[0]
     if (first === undefined) return
     first.next += count
     const last = first.batch.records[first.next - 1]

@@ -15,8 +15,10 @@ export function turnEffects(running: readonly OwnedTask[], turn: number): boolea
 
 /** True while an effect is on its way to its gate, or its reply to us. */
 export function hasMovingEffects(running: readonly OwnedTask[]): boolean {
-  for (const { task } of running)
+  for (const { task } of running) {
+    if (task.engines.size === 0) continue
     for (const engine of task.engines.values()) if (engine.isMoving) return true
+  }
   return false
 }
 
@@ -25,6 +27,7 @@ export function nextTimerMs(running: readonly OwnedTask[]): number {
   let delayMs = Infinity
   for (const { task, processing } of running) {
     delayMs = Math.min(delayMs, processing.nextPunctuationMs())
+    if (task.engines.size === 0) continue
     for (const engine of task.engines.values()) delayMs = Math.min(delayMs, engine.nextDelayMs())
   }
   return delayMs

@@ -198,15 +198,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
     this.#active = []
     this.#writtenBytes = 0
     this.clearMarks()
-    const writes: StoreWrite[] = []
-    for (let index = 0; index < entries.length; index += 1) {
-      const entry = entries[index]!
-      const { key, hash, active } = entry
-      entry.committing = active
-      entry.active = undefined
-      writes.push({ key, value: active!.bytes, hash, row: rowOfKey(key) })
-    }
-    return writes
+    return entries.map(frozen)
   }
 
   /** The committing cycle is on disk. */
@@ -340,4 +332,12 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
       )
     }
   }
+}
+
+/** The active write of the entry commits from now on. */
+function frozen(entry: Entry<unknown>): StoreWrite {
+  const { key, hash, active } = entry
+  entry.committing = active
+  entry.active = undefined
+  return { key, value: active!.bytes, hash, row: rowOfKey(key) }
 }

@@ -190,6 +190,27 @@ describe('records', () => {
     expect(result.map(record => record.timestampMs)).toEqual([1000, far, 0])
   })
 
+  test('have the names of their headers, whatever the record before had', () => {
+    const value = Buffer.from('v')
+    const named = [
+      ['a', 'bc'],
+      ['ab', 'bc', 'd'],
+      ['ac', ''],
+      ['', 'bc'],
+      ['ü', 'b'],
+      ['ü', 'bcd'],
+    ]
+    const many = Array.from({ length: 40 }, (_, index) => `name ${index}`)
+    const lists = [...named, many, many.toReversed(), [], ...named.toReversed()].map(names =>
+      names.map(key => ({ key, value })),
+    )
+    const records = lists.map(headers => recordOf('x', { headers }))
+
+    const result = read([batchOf(records, { baseOffset: 0 })]).records
+
+    expect(result.map(({ headers }) => headers)).toEqual(lists)
+  })
+
   test('damaged on their way are not taken for data', () => {
     const batch = transactionalBatch(7, 0, 'value')
     batch[batch.length - 3]! ^= 1
