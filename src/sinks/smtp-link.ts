@@ -61,7 +61,7 @@ export class SmtpLink {
       customAuth: { [tokenMethod]: xoauth2 },
       connectionTimeout: options.connectTimeoutMs,
       greetingTimeout: options.greetingTimeoutMs,
-      // Ours fires first: a shorter one after the final dot would make doubt of its own.
+      // Until `adopt`; ours fires first.
       socketTimeout: options.dotTimeoutMs + 60_000,
       socketCloseTimeout: 0,
       ...(clientName === null ? {} : { name: clientName }),
@@ -97,6 +97,8 @@ export class SmtpLink {
       this.drop()
     })
     this.socket.on('end', () => this.onRelayClosing())
+    // Whoever holds the link has a deadline for all that it waits for: a timer of the socket would be set again by each read and write.
+    this.socket.setTimeout(0)
   }
 
   /** Whoever held the link lets go of it. */

@@ -24,33 +24,33 @@ export function surveyText(text: string): TextSurvey {
   let longestLine = 0
   let latin = 0
   let lineStart = 0
-  let last = 0
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index)
-    if ((last === carriageReturn) !== (code === lineFeed)) hasCrlfOnly = false
     if (isLetter(code)) latin += 1
     else if (code === lineFeed) {
+      if (text.charCodeAt(index - 1) !== carriageReturn) hasCrlfOnly = false
       longestLine = Math.max(longestLine, index - 1 - lineStart)
       lineStart = index + 1
     } else if (code === carriageReturn) {
-      if (isSpace(last)) isLiteral = false
+      if (text.charCodeAt(index + 1) !== lineFeed) hasCrlfOnly = false
+      if (isSpace(text.charCodeAt(index - 1))) isLiteral = false
     } else if (code >= 0x80 || (code < 0x20 && code !== tab)) {
       isPlain = false
       latin -= 1
     } else if (code === 0x3d || code === 0x7f) isLiteral = false
-    last = code
   }
   return {
-    hasCrlfOnly: hasCrlfOnly && last !== carriageReturn,
+    hasCrlfOnly,
     isPlain,
-    isLiteral: isPlain && isLiteral && !isSpace(last),
+    isLiteral: isPlain && isLiteral && !isSpace(text.charCodeAt(text.length - 1)),
     longestLine: Math.max(longestLine, text.length - lineStart),
     isMoreLatin: latin > 0,
   }
 }
 
 function isLetter(code: number): boolean {
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a)
+  const small = code | 0x20
+  return small >= 0x61 && small <= 0x7a
 }
 
 function isSpace(code: number): boolean {
