@@ -3,6 +3,8 @@ import { ownedHeader } from './owned-header.ts'
 import { isUnsubscribeHeader, unsubscribeProblem } from './unsubscribe-headers.ts'
 
 const controls = /[\x00-\x1f\x7f\u2028\u2029]/ // oxlint-disable-line no-control-regex
+/** What most addresses are: nothing of it needs a closer look. */
+const plainAddress = /^[\w.+-]+@[\w.-]+$/
 const bareAddress = /^[^<>]+@[^@<>\s]+$/
 /** A header is folded where JavaScript sees white space, and a line may go on with nothing but a space or a tab. */
 const oddSpace = /[^\S ]/
@@ -44,5 +46,6 @@ export function checkMail(request: MailRequest, from: string): string | null {
 }
 
 function isBareAddress(address: string): boolean {
+  if (plainAddress.test(address)) return true
   return !oddSpace.test(address) && !controls.test(address) && bareAddress.test(address)
 }
