@@ -78,7 +78,7 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
   #era = 1
   #loads = 0
   /** Keys that were asked to be loaded in this era. Bounded, because the loop begins a new one with each batch. */
-  #asked: Entry<Value>[] = []
+  readonly #asked: Entry<Value>[] = []
   /** Guesses at the key that is wanted next: one of the last two, or the one that was loaded behind the last. */
   #last: Entry<Value> | undefined
   #lastButOne: Entry<Value> | undefined
@@ -281,9 +281,8 @@ export class OverlaidStore<Value> implements KeyValueStore<Value> {
 
   #beginEra(): void {
     this.#era += 1
-    const asked = this.#asked
-    if (asked.length > 0) this.#asked = []
-    for (let index = 0; index < asked.length; index += 1) asked[index]!.loaded = undefined
+    // One by one: the list keeps its room for the next batch.
+    while (this.#asked.length > 0) this.#asked.pop()!.loaded = undefined
     this.#nextPlace = 0
     this.#last = this.#lastButOne = undefined
   }
