@@ -48,7 +48,7 @@ ${all.map(each => `  ${each.name.padEnd(20)} ${each.what}`).join('\n')}
   --runs N               runs of each whose median counts, after one that is thrown away (5; 1 throws none away)
   --records N            of the dedup stage (1111111; 300000 for a short look)
   --keys N               known requests, of the scenarios with much state (10000000; restore 1000000)
-  --mails N              of the scenarios mails and large-mails (20000)
+  --mails N              of the scenarios mails and large-mails (60000)
   --minutes N            of soak (10) and steady (60), which run when named
   --seconds N            of the latency scenarios (30)
   --cpu-profile DIR      leaves a profile of every measured mailonce process there
@@ -63,7 +63,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '5' },
     records: { type: 'string', default: '1111111' },
     keys: { type: 'string' },
-    mails: { type: 'string', default: '20000' },
+    mails: { type: 'string', default: '60000' },
     minutes: { type: 'string' },
     seconds: { type: 'string', default: '30' },
     'cpu-profile': { type: 'string' },
