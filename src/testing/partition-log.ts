@@ -23,11 +23,14 @@ export interface CommittedSlice {
   readonly nextOffset: number
 }
 
-interface LastBatch {
+interface KnownBatch {
   readonly epoch: number
   readonly sequence: number
   readonly range: ProducedRange
 }
+
+/** So many batches of a producer a partition remembers, to recognise those that come twice. */
+const batchesKept = 5
 
 /** Who writes: its transaction and the number of this batch in it, by which a repeated request is recognised. */
 export interface BatchOrigin {
@@ -45,7 +48,8 @@ export class PartitionLog implements TransactionParticipant {
   #endOffset = 0
   /** First offset of each open transaction, by producer id. */
   readonly #open = new Map<number, number>()
-  readonly #lastBatches = new Map<number, LastBatch>()
+  /** The latest of each producer in its epoch, oldest first. */
+  readonly #batches = new Map<number, readonly KnownBatch[]>()
   #waiting: (() => void)[] = []
 
   constructor(at: TopicPartition) {
@@ -87,12 +91,10 @@ export class PartitionLog implements TransactionParticipant {
     appendTimeMs: number | undefined,
     origin: BatchOrigin,
   ): ProducedRange {
-    const last = this.#lastBatches.get(origin.producerId)
-    if (last?.epoch === origin.epoch && last.sequence === origin.sequence) return last.range
-    if (!this.#open.has(origin.producerId)) this.#open.set(origin.producerId, this.#endOffset)
-    const range = this.#append(records, appendTimeMs, origin.producerId)
-    this.#lastBatches.set(origin.producerId, { ...origin, range })
-    return range
+    return this.#appendOnce(origin, () => {
+      if (!this.#open.has(origin.producerId)) this.#open.set(origin.producerId, this.#endOffset)
+      return this.#append(records, appendTimeMs, origin.producerId)
+    })
   }
 
   /** Outside any transaction; returns the first answer again when the same batch comes twice. */
@@ -101,13 +103,7 @@ export class PartitionLog implements TransactionParticipant {
     appendTimeMs: number | undefined,
     origin: BatchOrigin,
   ): ProducedRange {
-    const last = this.#lastBatches.get(origin.producerId)
-    if (last !== undefined && origin.epoch < last.epoch)
-      throw new StreamsError('INTERNAL', 'a batch of an earlier epoch: INVALID_PRODUCER_EPOCH')
-    if (last?.epoch === origin.epoch && last.sequence === origin.sequence) return last.range
-    const range = this.#append(records, appendTimeMs, undefined)
-    this.#lastBatches.set(origin.producerId, { ...origin, range })
-    return range
+    return this.#appendOnce(origin, () => this.#append(records, appendTimeMs, undefined))
   }
 
   endTransaction(producerId: number, committed: boolean, timestampMs: number): void {
@@ -164,7 +160,7 @@ export class PartitionLog implements TransactionParticipant {
     assert(this.#open.size === 0, 'an open transaction would be cut in two')
     this.#entries = this.#entries.slice(0, this.#indexOf(offset))
     this.#endOffset = offset
-    this.#lastBatches.clear()
+    this.#batches.clear()
     this.#changed()
   }
 
@@ -194,6 +190,25 @@ export class PartitionLog implements TransactionParticipant {
     this.#endOffset = Math.min(this.#endOffset, offset)
     this.#startOffset = Math.min(this.#startOffset, offset)
     this.#changed()
+  }
+
+  /** The copy of a batch that was asked for again may come late, behind those that followed it: nothing is written a second time. */
+  #appendOnce({ producerId, epoch, sequence }: BatchOrigin, append: () => ProducedRange) {
+    const known = this.#batches.get(producerId) ?? []
+    const last = known.at(-1)
+    if (last !== undefined && epoch < last.epoch)
+      throw new StreamsError('INTERNAL', 'a batch of an earlier epoch: INVALID_PRODUCER_EPOCH')
+    const ofEpoch = epoch === last?.epoch ? known : []
+    const same = ofEpoch.find(each => each.sequence === sequence)
+    if (same !== undefined) return same.range
+    if (ofEpoch.length > 0 && sequence !== last!.sequence + 1)
+      throw new StreamsError(
+        'INTERNAL',
+        `batch ${sequence} behind batch ${last!.sequence}: OUT_OF_ORDER_SEQUENCE_NUMBER`,
+      )
+    const range = append()
+    this.#batches.set(producerId, [...ofEpoch, { epoch, sequence, range }].slice(-batchesKept))
+    return range
   }
 
   #append(
