@@ -165,9 +165,22 @@ class CallbackStep {
         this.#outcome = { ...this.#outcome, awaited: true }
       return
     }
+    this.#keepEndOfLater(report.end)
     this.#outcome = { ...this.#outcome, end: report.end }
     this.#answerWaiting(report.end)
     if (this.#bounces !== undefined) this.#noteMail(value)
+  }
+
+  /** Of two requests that have the identity the later one may end first: its end does not come again, so its duplicates must not wait for it. */
+  #keepEndOfLater({ requestedAtMs }: KnownEnd): void {
+    const { end } = this.#outcome
+    if (end !== null && end.requestedAtMs > requestedAtMs)
+      this.#addTaker({ requestedAtMs: end.requestedAtMs, words: end.words })
+  }
+
+  #addTaker(taker: LaterTaker): void {
+    const laterTakers = [...this.#outcome.laterTakers, taker].slice(-laterTakersMax)
+    this.#outcome = { ...this.#outcome, laterTakers }
   }
 
   /** What came back before its end was known is told now. */
@@ -287,11 +300,8 @@ class CallbackStep {
 
   /** Whoever waits although an end is known waits for a later one: that this taker will not have. */
   #noteLaterTaker(taker: LaterTaker): void {
-    const { end, laterTakers } = this.#outcome
-    this.#outcome = {
-      ...this.#outcome,
-      laterTakers: [...laterTakers, taker].slice(-laterTakersMax),
-    }
+    const { end } = this.#outcome
+    this.#addTaker(taker)
     if (end !== null && taker.requestedAtMs > end.requestedAtMs)
       this.#answerWaiting(endOfTaker(taker, end))
   }

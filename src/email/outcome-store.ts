@@ -32,7 +32,7 @@ export interface Outcome {
   readonly awaited: boolean
   /** Record time of the last change, milliseconds. */
   readonly touchedMs: number
-  /** Requests that took the identity anew and were not carried out, the latest last; at most `laterTakersMax`. */
+  /** Requests that took the identity anew and were not carried out, or ended before an earlier one did; the latest last; at most `laterTakersMax`. */
   readonly laterTakers: readonly LaterTaker[]
 }
 

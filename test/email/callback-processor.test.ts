@@ -174,6 +174,20 @@ test('a duplicate of an original whose name was taken again since does not wait 
   expect(lines(answer)).toEqual(['1 DUPLICATE UNKNOWN: no longer known'])
 })
 
+test('of two requests that have the identity the later one ends first: its duplicates are told how', () => {
+  const stage = new CallbackStage()
+  const requestedAt = noonMs + dayMs
+  const original = { requestedAtMs: requestedAt, knownUntilMs: requestedAt + windowMs }
+  stage.read(emailFailed({ callback: null, requestedAt }))
+  stage.read(emailSent({ callback: null }))
+
+  const ofLater = stage.read(duplicateRequest({ original }))
+  const ofEarlier = stage.read(duplicateRequest({ offset: 101 }))
+
+  expect(lines(ofLater)).toEqual(['1 DUPLICATE FAILED REJECTED'])
+  expect(lines(ofEarlier)).toEqual(['2 DUPLICATE SENT'])
+})
+
 describe('a request that took the identity anew while the first was open', () => {
   const requestedAt = noonMs + windowMs + 1
   const original = { requestedAtMs: requestedAt, knownUntilMs: requestedAt + windowMs }
