@@ -43,7 +43,7 @@ export interface SmtpSinkOptions {
   readonly dotTimeoutMs?: number
   /** How long a connection is kept unused, milliseconds. @default 30_000 */
   readonly idleTimeoutMs?: number
-  /** Mails after which a connection is replaced. @default 100 */
+  /** Mails after which a connection is replaced; Exim has the same default. @default 500 */
   readonly mailsPerConnectionMax?: number
   /** Declares that the relay recognises repetitions. @default none */
   readonly idempotency?: Idempotency
@@ -80,7 +80,7 @@ const defaults = Object.freeze({
   holdTimeoutMs: 5_000,
   dotTimeoutMs: 600_000,
   idleTimeoutMs: 30_000,
-  mailsPerConnectionMax: 100,
+  mailsPerConnectionMax: 500,
   envelopeIdOf: () => null,
   clock: systemClock,
   log: silentLogger,
