@@ -28,6 +28,7 @@ export interface BenchWorld extends AsyncDisposable {
 }
 
 const dayMs = 24 * 3_600_000
+const specifications = topicSpecifications({ dedupWindowMs: 7 * dayMs, partitions })
 
 export async function openBenchWorld(): Promise<BenchWorld> {
   await using resources = new AsyncDisposableStack()
@@ -41,7 +42,6 @@ export async function openBenchWorld(): Promise<BenchWorld> {
   resources.defer(() => rm(directory, { recursive: true, force: true }))
   const kafka = environment.kafka.bootstrapServers()
   const cluster = resources.use(connectTo(kafka))
-  const specifications = topicSpecifications({ dedupWindowMs: 7 * dayMs, partitions })
   await cluster.admin.createTopics(
     specifications.filter(each => each.name !== topicNames.requested),
   )
@@ -73,6 +73,15 @@ export async function openBenchWorld(): Promise<BenchWorld> {
 /** A topic of this run alone. */
 export function createTopic({ cluster }: BenchWorld, name: string): Promise<void> {
   return cluster.admin.createTopics([{ name, partitions, configs: {} }])
+}
+
+/** The topics of the flow as they are before anything is sent, for a new application on a broker that is warm. */
+export async function renewTopics({ kafka, cluster }: BenchWorld): Promise<void> {
+  await deleteTopics(
+    kafka,
+    specifications.map(each => each.name),
+  )
+  await cluster.admin.createTopics(specifications)
 }
 
 /** Topics of a run that is over: their disk is needed for the next. */

@@ -7,8 +7,6 @@ import type { BenchWorld } from './bench-world.ts'
 import { partitions } from './connect-to.ts'
 
 export interface LoadOptions {
-  /** Number of the first. @default 0 */
-  readonly from?: number
   readonly records: number
   /** Of every hundred records, how many repeat an earlier one. */
   readonly duplicatePercent: number
@@ -20,7 +18,7 @@ const line = 'Your order has been shipped and will arrive within the next three 
 
 /** Writes requests to `email.requested`, the k-th the same in every run but for its time; returns how many are different. */
 export async function loadRequests(world: BenchWorld, options: LoadOptions): Promise<number> {
-  const { from = 0, records, duplicatePercent, textBytes, priority = 'NORMAL' } = options
+  const { records, duplicatePercent, textBytes, priority = 'NORMAL' } = options
   const text = line.repeat(Math.ceil(textBytes / line.length)).slice(0, textBytes)
   await using producer = world.cluster.createProducer({
     transactionalId: `bench-load-${process.pid}`,
@@ -34,7 +32,7 @@ export async function loadRequests(world: BenchWorld, options: LoadOptions): Pro
       const repeats = index > 0 && index % 100 < duplicatePercent
       const number = repeats ? Math.floor(index / 2) : index
       if (!repeats) different += 1
-      batch.push(requestRecord(world, from + number, text, priority))
+      batch.push(requestRecord(world, number, text, priority))
     }
     await producer.send(batch)
     await producer.commit()
