@@ -178,9 +178,11 @@ class CallbackStep {
       this.#addTaker({ requestedAtMs: end.requestedAtMs, words: end.words })
   }
 
+  /** What was known of it before is not true any more. */
   #addTaker(taker: LaterTaker): void {
-    const laterTakers = [...this.#outcome.laterTakers, taker].slice(-laterTakersMax)
-    this.#outcome = { ...this.#outcome, laterTakers }
+    const { laterTakers } = this.#outcome
+    const others = laterTakers.filter(each => each.requestedAtMs !== taker.requestedAtMs)
+    this.#outcome = { ...this.#outcome, laterTakers: [...others, taker].slice(-laterTakersMax) }
   }
 
   /** What came back before its end was known is told now. */

@@ -188,6 +188,18 @@ test('of two requests that have the identity the later one ends first: its dupli
   expect(lines(ofEarlier)).toEqual(['2 DUPLICATE SENT'])
 })
 
+test('when it was in doubt and is revised, what is told is the last word', () => {
+  const stage = new CallbackStage()
+  const requestedAt = noonMs + dayMs
+  const original = { requestedAtMs: requestedAt, knownUntilMs: requestedAt + windowMs }
+  stage.read(emailFailed({ callback: null, requestedAt, reason: 'IN_DOUBT' }))
+  stage.read(emailSent({ callback: null }))
+  stage.read(emailSent({ callback: null, requestedAt }))
+  stage.read(emailSent({ callback: null }))
+
+  expect(lines(stage.read(duplicateRequest({ original })))).toEqual(['1 DUPLICATE SENT'])
+})
+
 describe('a request that took the identity anew while the first was open', () => {
   const requestedAt = noonMs + windowMs + 1
   const original = { requestedAtMs: requestedAt, knownUntilMs: requestedAt + windowMs }
