@@ -15,11 +15,12 @@ import { type Text, type TextContext, TaskWorld, words } from './task-world.ts'
 
 const generation = { groupId: 'app', memberId: 'm', generationId: 7, groupInstanceId: null }
 
-/** Writes down what becomes visible, in order. */
+/** Writes down what becomes visible, in order; everybody else's records stand where the test puts them. */
 class VisibleWrites implements IdempotentProducer {
   readonly lines: string[] = []
-  /** Where the next record of a partition comes to stand. */
+  /** Where the next record of a partition comes to stand, and how many of somebody else come behind each of ours. */
   readonly ends = new Map<string, number>()
+  gap = 0
 
   async send(records: readonly ProducedRecord[]): Promise<readonly ProducedRange[]> {
     await Promise.resolve()
@@ -27,7 +28,7 @@ class VisibleWrites implements IdempotentProducer {
       this.lines.push(`${topic} ${String(key).split('|')[0]}${value === null ? ' deleted' : ''}`)
     return [...Map.groupBy(records, partitionKey)].map(([key, [first, ...more]]) => {
       const firstOffset = this.ends.get(key) ?? 0
-      const lastOffset = firstOffset + more.length
+      const lastOffset = firstOffset + more.length * (1 + this.gap)
       return { topic: first!.topic, partition: first!.partition, firstOffset, lastOffset }
     })
   }
@@ -83,6 +84,18 @@ test('outputs are visible before what the store knows of them, then the processe
     'app-in-positions-changelog in',
     'offset 2 of in in generation 7',
   ])
+})
+
+test.each([
+  { rule: 'somebody else wrote before ours', disturb: () => producer.ends.set(changelog, 3) },
+  { rule: 'somebody else wrote between ours', disturb: () => (producer.gap = 1) },
+])('no offset is committed where $rule', async ({ disturb }) => {
+  disturb()
+
+  const commit = commitAtLeastOnce(producer, await frozen('a'))
+
+  await expect(commit).rejects.toMatchObject({ code: 'CHANGELOG_DISTURBED' })
+  expect(producer.lines.filter(each => each.startsWith('offset'))).toEqual([])
 })
 
 test('a store that goes on where it ended is not disturbed', async () => {
