@@ -155,7 +155,10 @@ export class SmtpLink {
   quit(): Promise<void> {
     return new Promise(resolve => {
       this.onEnd = () => resolve()
-      if (this.ended !== null) return resolve()
+      if (this.ended !== null) {
+        this.drop()
+        return resolve()
+      }
       this.onReply = () => this.drop()
       this.write('QUIT\r\n')
     })
